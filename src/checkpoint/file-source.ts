@@ -1,0 +1,42 @@
+/** Files on disk as byte sources (Node only). */
+import { open, realpath, type FileHandle } from "node:fs/promises";
+import { CheckpointError } from "../errors.js";
+import { checkRange, type ByteSource } from "./source.js";
+
+class FileSource implements ByteSource {
+  constructor(
+    readonly name: string,
+    readonly path: string,
+    readonly size: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    checkRange(this, offset, length);
+    const bytes = new Uint8Array(length);
+    // One read call returns at most 2 GiB, so go on until the range is full.
+    for (let done = 0; done < length;) {
+      const part = Math.min(length - done, 1 << 30);
+      const { bytesRead } = await this.handle.read(bytes, done, part, offset + done);
+      if (bytesRead === 0) throw new CheckpointError(`${this.name}: the file became shorter while it was read`);
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+/** Opens a file for positional reading; symbolic links (the Hugging Face cache is made of them) are resolved. */
+export async function openFile(path: string): Promise<ByteSource> {
+  try {
+    const real = await realpath(path);
+    const handle = await open(real, "r");
+    const { size } = await handle.stat();
+    return new FileSource(path, real, size, handle);
+  } catch (error) {
+    throw new CheckpointError(`${path}: cannot be opened (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
+  }
+}

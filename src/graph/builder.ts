@@ -1,0 +1,146 @@
+/**
+ * Builds an ONNX graph in memory. Weights stay where they are: an initializer names a byte range of the checkpoint's
+ * own file wherever ONNX Runtime can map it from there; what it cannot (strided views, types it lacks, sources that
+ * are not files) is gathered into one buffer that travels beside the graph.
+ *
+ * The builder knows nothing of any model, and no operator: those are one small function each under `ops/`.
+ */
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { StoredTensor } from "../checkpoint/tensor.js";
+import { attribute, type Attributes } from "./attributes.js";
+import { packWeights } from "./externals.js";
+import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "./gen/onnx_pb.js";
+import type { NodeProto, ValueInfoProto } from "./gen/onnx_pb.js";
+import { ELEMENT_TYPES, type ConstantData, type ElementType, type GraphModel, type Weight } from "./model.js";
+
+/** A value in a graph under construction. */
+export interface Value {
+  readonly name: string;
+}
+
+/** An axis length, or the name of an axis whose length only a run decides. */
+export type Axis = number | string;
+
+/** The operator set of ONNX that every graph is written in, and the IR version that goes with it. */
+const OPSET = 17n;
+const IR_VERSION = 8n;
+/** ONNX Runtime's own operators (attention, rotary embedding, fast GELU). */
+const MICROSOFT_OPSET = 1n;
+
+/** A graph under construction; see the file's head. */
+export class GraphBuilder {
+  private readonly nodes: NodeProto[] = [];
+  private readonly inputs: ValueInfoProto[] = [];
+  private readonly outputs: ValueInfoProto[] = [];
+  private readonly weights: Weight[] = [];
+  private readonly renamed = new Map<string, string>();
+  private readonly known = new Map<string, Value>();
+  private counter = 0;
+
+  constructor(readonly name: string) {}
+
+  /** Declares an input. Named axes may differ from run to run. */
+  input(name: string, type: ElementType, shape: readonly Axis[]): Value {
+    this.inputs.push(valueInfo(name, type, shape));
+    return { name };
+  }
+
+  /** Makes a value an output under a name of its own. */
+  output(name: string, value: Value, type: ElementType, shape: readonly Axis[]): void {
+    this.renamed.set(value.name, name);
+    this.outputs.push(valueInfo(name, type, shape));
+  }
+
+  /** Appends a node and returns its outputs; `undefined` leaves an optional input out. */
+  node(
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Attributes = {},
+    { domain = "", outputs = 1 }: { domain?: string; outputs?: number } = {},
+  ): [Value, ...Value[]] {
+    const name = `${opType}_${this.counter++}`;
+    const values = Array.from({ length: outputs }, (_, i) => ({ name: outputs === 1 ? name : `${name}.${i}` }));
+    this.nodes.push(
+      create(NodeProtoSchema, {
+        name,
+        opType,
+        domain,
+        input: inputs.map((input) => input?.name ?? ""),
+        output: values.map((value) => value.name),
+        attribute: Object.entries(attributes).flatMap(([key, value]) => attribute(key, value)),
+      }),
+    );
+    return values as [Value, ...Value[]];
+  }
+
+  /** A tensor of the checkpoint, as float32 whatever its stored type. Asking twice gives the same value. */
+  weight(tensor: StoredTensor): Value {
+    const found = this.known.get(tensor.name);
+    if (found) return found;
+    const stored = { name: `weight:${tensor.name}` };
+    const weight: Weight = { name: stored.name, tensor };
+    this.weights.push(weight);
+    // A 16-bit weight is widened by a Cast, which ONNX Runtime folds away at load.
+    const half = tensor.dtype === "bf16" || tensor.dtype === "f16";
+    const value = half ? this.node("Cast", [stored], { to: ELEMENT_TYPES.float32 })[0] : stored;
+    this.known.set(tensor.name, value);
+    return value;
+  }
+
+  /** A constant made by the program. */
+  constant(type: ElementType, shape: readonly number[], data: ConstantData): Value {
+    const name = `constant_${this.counter++}`;
+    this.weights.push({ name, constant: { type, shape, data } });
+    return { name };
+  }
+
+  /** A float32 scalar. */
+  scalar(value: number): Value {
+    return this.constant("float32", [], Float32Array.of(value));
+  }
+
+  /** An int64 vector, the form in which ONNX takes shapes and axes. */
+  ints(values: readonly number[]): Value {
+    return this.constant("int64", [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  /** The finished graph; reads only those weights that cannot be mapped from their file. */
+  async build(): Promise<GraphModel> {
+    const { initializers, folder, data } = await packWeights(this.weights);
+    const rename = (name: string): string => this.renamed.get(name) ?? name;
+    for (const node of this.nodes) {
+      node.input = node.input.map(rename);
+      node.output = node.output.map(rename);
+    }
+    const graph = create(GraphProtoSchema, {
+      name: this.name,
+      node: this.nodes,
+      initializer: initializers,
+      input: this.inputs,
+      output: this.outputs,
+    });
+    const model = create(ModelProtoSchema, {
+      irVersion: IR_VERSION,
+      producerName: "scalekv",
+      graph,
+      opsetImport: [
+        { domain: "", version: OPSET },
+        { domain: "com.microsoft", version: MICROSOFT_OPSET },
+      ],
+    });
+    return { name: this.name, bytes: toBinary(ModelProtoSchema, model), folder, data };
+  }
+}
+
+function valueInfo(name: string, type: ElementType, shape: readonly Axis[]): ValueInfoProto {
+  const dim = shape.map((axis) => ({
+    value:
+      typeof axis === "number"
+        ? { case: "dimValue" as const, value: BigInt(axis) }
+        : { case: "dimParam" as const, value: axis },
+  }));
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: "tensorType", value: { elemType: ELEMENT_TYPES[type], shape: { dim } } } },
+  });
+}

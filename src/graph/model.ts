@@ -1,0 +1,34 @@
+/** A finished graph and the vocabulary it is written in. */
+import type { StoredTensor } from "../checkpoint/tensor.js";
+
+/** Element types of graph inputs, outputs and constants, with ONNX's numbers for them. */
+export const ELEMENT_TYPES = {
+  float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, bfloat16: 16,
+} as const;
+
+/** An element type by name. */
+export type ElementType = keyof typeof ELEMENT_TYPES;
+
+/** Values of a constant; the array's type must match the element type. */
+export type ConstantData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Uint16Array;
+
+/** An initializer to be: either a tensor of a checkpoint or a constant. */
+export interface Weight {
+  readonly name: string;
+  readonly tensor?: StoredTensor;
+  readonly constant?: { readonly type: ElementType; readonly shape: readonly number[]; readonly data: ConstantData };
+}
+
+/** A graph ready for a session. Its weights are byte ranges of files below `folder` and of `data`. */
+export interface GraphModel {
+  readonly name: string;
+  /** The serialised ModelProto, without weights. */
+  readonly bytes: Uint8Array;
+  /** Folder the file names of in-place weights are relative to. */
+  readonly folder: string | undefined;
+  /** Weights that had to be gathered; initializers refer to it under the location {@link GATHERED}. */
+  readonly data: Uint8Array;
+}
+
+/** The location under which initializers refer to {@link GraphModel.data}. */
+export const GATHERED = "gathered";

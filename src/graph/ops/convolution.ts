@@ -1,0 +1,23 @@
+/** Convolution and resampling of [batch, channels, height, width] maps. */
+import type { GraphBuilder, Value } from "../builder.js";
+
+/** Two-dimensional convolution with equal stride and padding on both axes. */
+export function Conv(
+  g: GraphBuilder,
+  x: Value,
+  weight: Value,
+  bias: Value | undefined,
+  { stride = 1, padding = 0 }: { stride?: number; padding?: number } = {},
+): Value {
+  return g.node("Conv", [x, weight, bias], { strides: [stride, stride], pads: Array<number>(4).fill(padding) })[0];
+}
+
+/** Height and width times a whole factor, nearest neighbour. */
+export function UpsampleNearest(g: GraphBuilder, x: Value, factor: number): Value {
+  const scales = g.constant("float32", [4], Float32Array.of(1, 1, factor, factor));
+  return g.node("Resize", [x, undefined, scales], {
+    mode: "nearest",
+    coordinate_transformation_mode: "asymmetric",
+    nearest_mode: "floor",
+  })[0];
+}

@@ -1,0 +1,54 @@
+/** Arithmetic, matrix products, activations, reductions. Each function appends the operator it is named after. */
+import { float } from "../attributes.js";
+import type { GraphBuilder, Value } from "../builder.js";
+import { ELEMENT_TYPES, type ElementType } from "../model.js";
+
+const MICROSOFT = { domain: "com.microsoft" };
+
+/** a + b, broadcast. */
+export const Add = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Add", [a, b])[0];
+
+/** a − b, broadcast. */
+export const Sub = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Sub", [a, b])[0];
+
+/** a · b element by element, broadcast. */
+export const Mul = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Mul", [a, b])[0];
+
+/** a / b element by element, broadcast. */
+export const Div = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Div", [a, b])[0];
+
+/** eˣ. */
+export const Exp = (g: GraphBuilder, x: Value): Value => g.node("Exp", [x])[0];
+
+/** 1 / (1 + e⁻ˣ). */
+export const Sigmoid = (g: GraphBuilder, x: Value): Value => g.node("Sigmoid", [x])[0];
+
+/** The smaller of a and b, element by element. */
+export const Min = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Min", [a, b])[0];
+
+/** Batched matrix product [..., m, k] × [..., k, n]. */
+export const MatMul = (g: GraphBuilder, a: Value, b: Value): Value => g.node("MatMul", [a, b])[0];
+
+/** A linear layer on rows: [n, in] × weightᵀ [out, in] + bias [out]. */
+export function Linear(g: GraphBuilder, x: Value, weight: Value, bias?: Value): Value {
+  return g.node("Gemm", [x, weight, bias], { transB: 1 })[0];
+}
+
+/** Softmax along one axis. */
+export const Softmax = (g: GraphBuilder, x: Value, axis = -1): Value => g.node("Softmax", [x], { axis })[0];
+
+/** x limited to [low, high]. */
+export function Clip(g: GraphBuilder, x: Value, low: number, high: number): Value {
+  return g.node("Clip", [x, g.scalar(low), g.scalar(high)])[0];
+}
+
+/** GELU with the tanh approximation. */
+export const FastGelu = (g: GraphBuilder, x: Value): Value => g.node("FastGelu", [x], {}, MICROSOFT)[0];
+
+/** SiLU, x · sigmoid(x), in one pass. */
+export const Silu = (g: GraphBuilder, x: Value): Value =>
+  g.node("QuickGelu", [x], { alpha: float(1) }, MICROSOFT)[0];
+
+/** Another element type. */
+export const Cast = (g: GraphBuilder, x: Value, to: ElementType): Value =>
+  g.node("Cast", [x], { to: ELEMENT_TYPES[to] })[0];

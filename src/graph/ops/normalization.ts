@@ -1,0 +1,22 @@
+/** Normalisations. */
+import { float } from "../attributes.js";
+import type { GraphBuilder, Value } from "../builder.js";
+
+/** (x − mean) / √(variance + epsilon) · scale + bias over the last axis. */
+export function LayerNormalization(g: GraphBuilder, x: Value, scale: Value, bias: Value | undefined, epsilon: number): Value {
+  return g.node("LayerNormalization", [x, scale, bias], { axis: -1, epsilon: float(epsilon) })[0];
+}
+
+/** x / √(mean(x²) + epsilon) · scale over the last axis. */
+export function RmsNormalization(g: GraphBuilder, x: Value, scale: Value, epsilon: number): Value {
+  return g.node("SimplifiedLayerNormalization", [x, scale], { axis: -1, epsilon: float(epsilon) })[0];
+}
+
+/** x divided by its Euclidean length along the last axis. */
+export const LpNormalization = (g: GraphBuilder, x: Value): Value =>
+  g.node("LpNormalization", [x], { axis: -1, p: 2 })[0];
+
+/** Every channel of every item brought to mean 0 and variance 1, then scale and bias by channel. */
+export function InstanceNormalization(g: GraphBuilder, x: Value, scale: Value, bias: Value, epsilon: number): Value {
+  return g.node("InstanceNormalization", [x, scale, bias], { epsilon: float(epsilon) })[0];
+}

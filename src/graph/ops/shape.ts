@@ -1,0 +1,38 @@
+/** Shapes and data movement. */
+import type { GraphBuilder, Value } from "../builder.js";
+
+/** Another shape; 0 keeps an axis, −1 takes what is left. */
+export function Reshape(g: GraphBuilder, x: Value, shape: readonly number[]): Value {
+  return g.node("Reshape", [x, g.ints(shape)])[0];
+}
+
+/** Axes in another order. */
+export const Transpose = (g: GraphBuilder, x: Value, perm: readonly number[]): Value =>
+  g.node("Transpose", [x], { perm })[0];
+
+/** Joined along an axis. */
+export const Concat = (g: GraphBuilder, values: readonly Value[], axis: number): Value =>
+  g.node("Concat", values, { axis })[0];
+
+/** Elements start to end (exclusive) of one axis. */
+export function Slice(g: GraphBuilder, x: Value, axis: number, start: number, end: number): Value {
+  return g.node("Slice", [x, g.ints([start]), g.ints([end]), g.ints([axis])])[0];
+}
+
+/** Cut into parts of the given lengths along an axis. */
+export function Split(g: GraphBuilder, x: Value, axis: number, lengths: readonly number[]): Value[] {
+  return g.node("Split", [x, g.ints(lengths)], { axis }, { outputs: lengths.length });
+}
+
+/** Entries of an axis by index. */
+export const Gather = (g: GraphBuilder, x: Value, indices: Value, axis = 0): Value =>
+  g.node("Gather", [x, indices], { axis })[0];
+
+/** Axes of length 1 inserted. */
+export const Unsqueeze = (g: GraphBuilder, x: Value, axes: readonly number[]): Value =>
+  g.node("Unsqueeze", [x, g.ints(axes)])[0];
+
+/** Zeros around: `before` and `after` give the amount for every axis. */
+export function Pad(g: GraphBuilder, x: Value, before: readonly number[], after: readonly number[]): Value {
+  return g.node("Pad", [x, g.ints([...before, ...after])])[0];
+}

@@ -1,0 +1,20 @@
+/** Tensors that cross the border to ONNX Runtime. On the host they are views: nothing is copied on the way in. */
+import { Tensor } from "onnxruntime-common";
+
+export { Tensor } from "onnxruntime-common";
+
+/** A float32 tensor over the caller's memory; `data` must hold exactly the elements of the shape. */
+export function float32(data: Float32Array, shape: readonly number[]): Tensor {
+  return new Tensor("float32", data, shape);
+}
+
+/** An int64 tensor. */
+export function int64(values: readonly number[], shape: readonly number[]): Tensor {
+  return new Tensor("int64", BigInt64Array.from(values, BigInt), shape);
+}
+
+/** The values of a float32 tensor that lies on the host. */
+export function values(tensor: Tensor): Float32Array {
+  if (tensor.type !== "float32") throw new TypeError(`expected float32 values, found ${tensor.type}`);
+  return tensor.data as Float32Array;
+}
