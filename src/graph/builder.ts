@@ -9,9 +9,15 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { StoredTensor } from "../checkpoint/tensor.js";
 import { attribute, type Attributes } from "./attributes.js";
 import { packWeights } from "./externals.js";
-import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "./gen/onnx_pb.js";
-import type { NodeProto, ValueInfoProto } from "./gen/onnx_pb.js";
-import { ELEMENT_TYPES, type ConstantData, type ElementType, type GraphModel, type Weight } from "./model.js";
+import {
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+} from "./gen/onnx_pb.js";
+import type { NodeProto, TensorProto, ValueInfoProto } from "./gen/onnx_pb.js";
+import { ELEMENT_TYPES, type ConstantData, type ElementType, type GraphModel, type StoredWeight } from "./model.js";
 
 /** A value in a graph under construction. */
 export interface Value {
@@ -32,7 +38,8 @@ export class GraphBuilder {
   private readonly nodes: NodeProto[] = [];
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
-  private readonly weights: Weight[] = [];
+  private readonly weights: StoredWeight[] = [];
+  private readonly constants: TensorProto[] = [];
   private readonly renamed = new Map<string, string>();
   private readonly known = new Map<string, Value>();
   private counter = 0;
@@ -78,8 +85,7 @@ export class GraphBuilder {
     const found = this.known.get(tensor.name);
     if (found) return found;
     const stored = { name: `weight:${tensor.name}` };
-    const weight: Weight = { name: stored.name, tensor };
-    this.weights.push(weight);
+    this.weights.push({ name: stored.name, tensor });
     // A 16-bit weight is widened by a Cast, which ONNX Runtime folds away at load.
     const half = tensor.dtype === "bf16" || tensor.dtype === "f16";
     const value = half ? this.node("Cast", [stored], { to: ELEMENT_TYPES.float32 })[0] : stored;
@@ -87,10 +93,12 @@ export class GraphBuilder {
     return value;
   }
 
-  /** A constant made by the program. */
+  /** A small constant made by the program; it lies in the graph itself, where shape inference can read it. */
   constant(type: ElementType, shape: readonly number[], data: ConstantData): Value {
     const name = `constant_${this.counter++}`;
-    this.weights.push({ name, constant: { type, shape, data } });
+    const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const dims = shape.map(BigInt);
+    this.constants.push(create(TensorProtoSchema, { name, dims, dataType: ELEMENT_TYPES[type], rawData }));
     return { name };
   }
 
@@ -115,7 +123,7 @@ export class GraphBuilder {
     const graph = create(GraphProtoSchema, {
       name: this.name,
       node: this.nodes,
-      initializer: initializers,
+      initializer: [...initializers, ...this.constants],
       input: this.inputs,
       output: this.outputs,
     });

@@ -6,7 +6,7 @@ import { create } from "@bufbuild/protobuf";
 import { readFloat32 } from "../checkpoint/read.js";
 import { byteLength, isContiguous, type DType } from "../checkpoint/tensor.js";
 import { TensorProto_DataLocation as Location, TensorProtoSchema, type TensorProto } from "./gen/onnx_pb.js";
-import { ELEMENT_TYPES, GATHERED, type ElementType, type Weight } from "./model.js";
+import { ELEMENT_TYPES, GATHERED, type ElementType, type StoredWeight } from "./model.js";
 
 /** Stored types that a graph can hold as they are. */
 const IN_PLACE: Partial<Record<DType, ElementType>> = { f32: "float32", f16: "float16", bf16: "bfloat16" };
@@ -15,7 +15,7 @@ const IN_PLACE: Partial<Record<DType, ElementType>> = { f32: "float32", f16: "fl
 const ALIGNMENT = 64;
 
 interface Placed {
-  readonly weight: Weight;
+  readonly weight: StoredWeight;
   readonly type: ElementType;
   readonly shape: readonly number[];
   /** Bytes to gather; absent for a weight mapped from its file. */
@@ -24,17 +24,17 @@ interface Placed {
 
 /** Initializers for the weights, the folder of the files they point into, and the gathered rest. */
 export async function packWeights(
-  weights: readonly Weight[],
+  weights: readonly StoredWeight[],
 ): Promise<{ initializers: TensorProto[]; folder: string | undefined; data: Uint8Array }> {
   const placed = await Promise.all(weights.map(place));
-  const folder = commonFolder(placed.flatMap(({ weight, bytes }) => (bytes ? [] : [weight.tensor!.source.path!])));
+  const folder = commonFolder(placed.flatMap(({ weight, bytes }) => (bytes ? [] : [weight.tensor.source.path!])));
   const size = placed.reduce((sum, { bytes }) => sum + aligned(bytes?.byteLength ?? 0), 0);
   const data = new Uint8Array(size);
   let end = 0;
   const initializers = placed.map(({ weight, type, shape, bytes }) => {
     if (!bytes) {
-      const { source, offset } = weight.tensor!;
-      return initializer(weight.name, type, shape, source.path!.slice(folder!.length + 1), offset, byteLength(weight.tensor!));
+      const { source, offset } = weight.tensor;
+      return initializer(weight.name, type, shape, source.path!.slice(folder!.length + 1), offset, byteLength(weight.tensor));
     }
     const start = end;
     data.set(bytes, start);
@@ -44,12 +44,8 @@ export async function packWeights(
   return { initializers, folder, data };
 }
 
-async function place(weight: Weight): Promise<Placed> {
-  if (weight.constant) {
-    const { type, shape, data } = weight.constant;
-    return { weight, type, shape, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
-  }
-  const tensor = weight.tensor!;
+async function place(weight: StoredWeight): Promise<Placed> {
+  const { tensor } = weight;
   const type = IN_PLACE[tensor.dtype];
   if (type && isContiguous(tensor)) {
     if (tensor.source.path !== undefined) return { weight, type, shape: tensor.shape };

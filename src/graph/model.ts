@@ -12,11 +12,10 @@ export type ElementType = keyof typeof ELEMENT_TYPES;
 /** Values of a constant; the array's type must match the element type. */
 export type ConstantData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Uint16Array;
 
-/** An initializer to be: either a tensor of a checkpoint or a constant. */
-export interface Weight {
+/** A tensor of a checkpoint under the name of its initializer. */
+export interface StoredWeight {
   readonly name: string;
-  readonly tensor?: StoredTensor;
-  readonly constant?: { readonly type: ElementType; readonly shape: readonly number[]; readonly data: ConstantData };
+  readonly tensor: StoredTensor;
 }
 
 /** A graph ready for a session. Its weights are byte ranges of files below `folder` and of `data`. */

@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { DeviceError } from "../errors.js";
 import { GATHERED, type GraphModel } from "../graph/model.js";
 import type { Device } from "./device.js";
-import { isNode, loadOrt } from "./ort.js";
+import { isNode, ort } from "./ort.js";
 
 /** How a session is made. */
 export interface SessionOptions {
@@ -28,7 +28,6 @@ export class Session {
 
   /** Loads a graph; weights are mapped from their files and packed for the device. */
   static async create(model: GraphModel, options: SessionOptions): Promise<Session> {
-    const ort = await loadOrt();
     try {
       return new Session(model.name, await ort.InferenceSession.create(model.bytes, sessionOptions(model, options)));
     } catch (error) {

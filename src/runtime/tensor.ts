@@ -1,16 +1,17 @@
 /** Tensors that cross the border to ONNX Runtime. On the host they are views: nothing is copied on the way in. */
-import { Tensor } from "onnxruntime-common";
+import type { Tensor } from "onnxruntime-common";
+import { ort } from "./ort.js";
 
-export { Tensor } from "onnxruntime-common";
+export type { Tensor } from "onnxruntime-common";
 
 /** A float32 tensor over the caller's memory; `data` must hold exactly the elements of the shape. */
 export function float32(data: Float32Array, shape: readonly number[]): Tensor {
-  return new Tensor("float32", data, shape);
+  return new ort.Tensor("float32", data, shape);
 }
 
 /** An int64 tensor. */
 export function int64(values: readonly number[], shape: readonly number[]): Tensor {
-  return new Tensor("int64", BigInt64Array.from(values, BigInt), shape);
+  return new ort.Tensor("int64", BigInt64Array.from(values, BigInt), shape);
 }
 
 /** The values of a float32 tensor that lies on the host. */

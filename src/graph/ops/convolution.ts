@@ -1,15 +1,16 @@
 /** Convolution and resampling of [batch, channels, height, width] maps. */
 import type { GraphBuilder, Value } from "../builder.js";
 
-/** Two-dimensional convolution with equal stride and padding on both axes. */
+/** Two-dimensional convolution. `padding` is zeros around: one amount for all sides, or top, left, bottom, right. */
 export function Conv(
   g: GraphBuilder,
   x: Value,
   weight: Value,
   bias: Value | undefined,
-  { stride = 1, padding = 0 }: { stride?: number; padding?: number } = {},
+  { stride = 1, padding = 0 }: { stride?: number; padding?: number | readonly [number, number, number, number] } = {},
 ): Value {
-  return g.node("Conv", [x, weight, bias], { strides: [stride, stride], pads: Array<number>(4).fill(padding) })[0];
+  const pads = typeof padding === "number" ? Array<number>(4).fill(padding) : padding;
+  return g.node("Conv", [x, weight, bias], { strides: [stride, stride], pads })[0];
 }
 
 /** Height and width times a whole factor, nearest neighbour. */

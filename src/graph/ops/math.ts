@@ -20,6 +20,9 @@ export const Div = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Div",
 /** eˣ. */
 export const Exp = (g: GraphBuilder, x: Value): Value => g.node("Exp", [x])[0];
 
+/** √x. */
+export const Sqrt = (g: GraphBuilder, x: Value): Value => g.node("Sqrt", [x])[0];
+
 /** 1 / (1 + e⁻ˣ). */
 export const Sigmoid = (g: GraphBuilder, x: Value): Value => g.node("Sigmoid", [x])[0];
 
@@ -29,8 +32,8 @@ export const Min = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Min",
 /** Batched matrix product [..., m, k] × [..., k, n]. */
 export const MatMul = (g: GraphBuilder, a: Value, b: Value): Value => g.node("MatMul", [a, b])[0];
 
-/** A linear layer on rows: [n, in] × weightᵀ [out, in] + bias [out]. */
-export function Linear(g: GraphBuilder, x: Value, weight: Value, bias?: Value): Value {
+/** x [n, in] × weightᵀ [out, in] + bias [out]: a linear layer's weight as PyTorch stores it. */
+export function Gemm(g: GraphBuilder, x: Value, weight: Value, bias?: Value): Value {
   return g.node("Gemm", [x, weight, bias], { transB: 1 })[0];
 }
 

@@ -6,6 +6,15 @@ export function Reshape(g: GraphBuilder, x: Value, shape: readonly number[]): Va
   return g.node("Reshape", [x, g.ints(shape)])[0];
 }
 
+/** The shape as an int64 vector. */
+export const Shape = (g: GraphBuilder, x: Value): Value => g.node("Shape", [x])[0];
+
+/** The first `axes` axes folded into one and the rest into another. */
+export const Flatten = (g: GraphBuilder, x: Value, axes: number): Value => g.node("Flatten", [x], { axis: axes })[0];
+
+/** Another shape that the graph itself computes. */
+export const ReshapeTo = (g: GraphBuilder, x: Value, shape: Value): Value => g.node("Reshape", [x, shape])[0];
+
 /** Axes in another order. */
 export const Transpose = (g: GraphBuilder, x: Value, perm: readonly number[]): Value =>
   g.node("Transpose", [x], { perm })[0];

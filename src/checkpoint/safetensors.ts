@@ -1,0 +1,93 @@
+/**
+ * safetensors: 8 bytes header length, a JSON header that gives every tensor's dtype, shape and byte range, then the
+ * bytes. Format: https://github.com/huggingface/safetensors#format
+ */
+import { CheckpointError } from "../errors.js";
+import type { Checkpoint } from "./checkpoint.js";
+import { ByteCursor, quoted } from "./cursor.js";
+import type { ByteSource } from "./source.js";
+import { ELEMENT_BYTES, elementCount, rowMajorStrides, type DType, type StoredTensor } from "./tensor.js";
+import { isShape, isSize, placeTensor } from "./validate.js";
+
+/** The format's own limit for the header. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+/** Bytes of the header's length. */
+const LENGTH_BYTES = 8;
+
+/** Names of element types in headers. */
+export const SAFETENSORS_DTYPES: Readonly<Record<string, DType>> = {
+  F64: "f64",
+  F32: "f32",
+  F16: "f16",
+  BF16: "bf16",
+  I64: "i64",
+  I32: "i32",
+  I8: "i8",
+  U8: "u8",
+  BOOL: "bool",
+};
+
+/** The key of a header that describes the file and no tensor. */
+export const METADATA = "__metadata__";
+
+/** Opens a safetensors file. */
+export async function readSafetensors(source: ByteSource): Promise<Checkpoint> {
+  const header = await readHeader(source);
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, entry] of Object.entries(header.entries)) {
+    if (name !== METADATA) tensors.set(name, place(source, header.end, name, entry));
+  }
+  return { path: source.name, format: "safetensors", tensors, sources: [source] };
+}
+
+/** The header's entries, unchecked, and the byte at which it ends. */
+async function readHeader(source: ByteSource): Promise<{ entries: object; end: number }> {
+  const length = new ByteCursor(await source.read(0, Math.min(LENGTH_BYTES, source.size)), source.name).u64();
+  if (length > MAX_HEADER_BYTES) {
+    throw new CheckpointError(`${source.name}: a header of ${length} bytes, the limit is ${MAX_HEADER_BYTES}`);
+  }
+  const end = LENGTH_BYTES + length;
+  if (end > source.size) {
+    throw new CheckpointError(`${source.name}: the header ends at byte ${end}, the file at ${source.size}; it is truncated`);
+  }
+  const text = new ByteCursor(await source.read(LENGTH_BYTES, length), `${source.name}: header`).text(length);
+  return { entries: parseObject(text, `${source.name}: the header`), end };
+}
+
+/** The JSON object in a text. */
+export function parseObject(text: string, where: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new CheckpointError(`${where} is not JSON`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new CheckpointError(`${where} is not a JSON object`);
+  }
+  return value;
+}
+
+function place(source: ByteSource, dataStart: number, name: string, entry: unknown): StoredTensor {
+  const refuse = (problem: string) => new CheckpointError(`${source.name}: tensor ${quoted(name)}: ${problem}`);
+  const { dtype: label, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
+  const dtype = typeof label === "string" && Object.hasOwn(SAFETENSORS_DTYPES, label) && SAFETENSORS_DTYPES[label];
+  if (!dtype) {
+    throw refuse(`dtype ${quoted(String(label))}, only ${Object.keys(SAFETENSORS_DTYPES).join(" ")} are read`);
+  }
+  if (!isSizes(shape) || !isShape(shape)) throw refuse(`shape ${quoted(JSON.stringify(shape) ?? "")} is not a shape`);
+  const [start, end] = isSizes(offsets) && offsets.length === 2 ? offsets : [];
+  if (start === undefined || end === undefined || start > end) {
+    throw refuse(`data_offsets ${quoted(JSON.stringify(offsets) ?? "")} are not a range`);
+  }
+  const count = elementCount(shape);
+  const bytes = count * ELEMENT_BYTES[dtype];
+  if (end - start !== bytes) throw refuse(`[${shape.join(", ")}] ${label} needs ${bytes} bytes, it has ${end - start}`);
+  const extent = { start: dataStart + start, count };
+  return placeTensor(source, extent, { name, dtype, shape, strides: rowMajorStrides(shape), first: 0 });
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(isSize);
+}

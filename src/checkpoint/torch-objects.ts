@@ -1,0 +1,166 @@
+/**
+ * The globals a torch checkpoint may name, and what they stand for here: storages and tensors become descriptions,
+ * containers become plain data, and settings that people save beside their weights become opaque.
+ */
+import { PickleCallable, PickleObject, type PickleValue, type PickleWorld } from "./pickle-machine.js";
+import { isSize } from "./validate.js";
+import type { DType } from "./tensor.js";
+
+/** A run of elements that tensors share; where it lies in the file is known only after the pickle was read. */
+export class TorchStorage extends PickleObject {
+  /**
+   * @param key names the storage in the file
+   * @param dtype undefined for bytes whose type each tensor states itself
+   * @param count elements; bytes where there is no dtype
+   */
+  constructor(
+    readonly key: string,
+    readonly dtype: DType | undefined,
+    readonly count: number,
+  ) {
+    super();
+  }
+
+  get description(): string {
+    return `storage ${this.key}`;
+  }
+}
+
+/** A tensor as the pickle describes it, nothing of it checked yet but the types of its numbers. */
+export class TorchTensor extends PickleObject {
+  readonly description = "a tensor";
+
+  constructor(
+    readonly storage: TorchStorage,
+    readonly dtype: DType,
+    /** Element of the storage that is [0, 0, …] of the tensor. */
+    readonly first: number,
+    readonly shape: readonly number[],
+    readonly strides: readonly number[],
+  ) {
+    super();
+  }
+}
+
+/** The element type of a storage class or of a dtype object; undefined is untyped bytes. */
+class ElementKind extends PickleObject {
+  constructor(
+    readonly description: string,
+    readonly dtype: DType | undefined,
+  ) {
+    super();
+  }
+}
+
+/** Data beside the weights that no weight depends on: settings, random states, NumPy scalars. */
+class Opaque extends PickleObject {
+  readonly description = "opaque data";
+}
+
+const STORAGES: Readonly<Record<string, DType>> = {
+  DoubleStorage: "f64",
+  FloatStorage: "f32",
+  HalfStorage: "f16",
+  BFloat16Storage: "bf16",
+  LongStorage: "i64",
+  IntStorage: "i32",
+  CharStorage: "i8",
+  ByteStorage: "u8",
+  BoolStorage: "bool",
+};
+
+const DTYPES: Readonly<Record<string, DType>> = {
+  float64: "f64",
+  float32: "f32",
+  float16: "f16",
+  bfloat16: "bf16",
+  int64: "i64",
+  int32: "i32",
+  int8: "i8",
+  uint8: "u8",
+  bool: "bool",
+};
+
+/** Calls that make a tensor or a container; the signatures are those of torch/_utils.py. */
+const BUILDERS: Readonly<Record<string, PickleCallable["call"]>> = {
+  "torch._utils._rebuild_tensor": ([storage, first, shape, strides]) => tensor(storage, first, shape, strides),
+  "torch._utils._rebuild_tensor_v2": ([storage, first, shape, strides]) => tensor(storage, first, shape, strides),
+  "torch._utils._rebuild_tensor_v3": ([storage, first, shape, strides, , , dtype]) =>
+    tensor(storage, first, shape, strides, dtype),
+  "torch._utils._rebuild_parameter": ([data]) => data,
+  "torch._utils._rebuild_parameter_with_state": ([data]) => data,
+  "torch.Size": ([sizes]) => sizes,
+  "collections.OrderedDict": ([pairs]) => dictionary(pairs),
+  "collections.defaultdict": ([, pairs]) => dictionary(pairs),
+  "collections.Counter": ([counts]) => dictionary(counts),
+};
+
+const OPAQUE: readonly string[] = [
+  "argparse.Namespace",
+  "types.SimpleNamespace",
+  "torch.device",
+  "numpy.dtype",
+  "numpy.ndarray",
+  "_codecs.encode",
+  ...["numpy.core.multiarray", "numpy._core.multiarray"].flatMap((name) => [`${name}.scalar`, `${name}._reconstruct`]),
+  ...["builtins", "__builtin__"].flatMap((module) =>
+    ["set", "frozenset", "list", "dict", "int", "float", "bool", "str", "bytearray", "complex", "slice"].map(
+      (type) => `${module}.${type}`,
+    ),
+  ),
+];
+
+const GLOBALS: ReadonlyMap<string, PickleObject> = new Map<string, PickleObject>([
+  ...Object.entries(BUILDERS).map(([name, call]) => [name, new PickleCallable(name, call)] as const),
+  ...OPAQUE.map((name) => [name, new PickleCallable(name, () => new Opaque())] as const),
+  ...Object.entries(STORAGES).flatMap(([name, dtype]) =>
+    ["torch", "torch.cuda"].map((module) => [`${module}.${name}`, new ElementKind(name, dtype)] as const),
+  ),
+  ...Object.entries(DTYPES).map(([name, dtype]) => [`torch.${name}`, new ElementKind(name, dtype)] as const),
+  ...["torch", "torch.storage"].map(
+    (module) => [`${module}.UntypedStorage`, new ElementKind("UntypedStorage", undefined)] as const,
+  ),
+]);
+
+/** The allow-list, for one checkpoint. */
+export const TORCH_WORLD: PickleWorld = {
+  global: (module, name) => GLOBALS.get(`${module}.${name}`),
+  persistent: storage,
+};
+
+/** torch's persistent identifier: ("storage", class, key, device, elements), in old files followed by None. */
+function storage(id: PickleValue): TorchStorage | undefined {
+  if (!Array.isArray(id) || id[0] !== "storage") return undefined;
+  const [, kind, key, , count, view = null] = id;
+  if (!(kind instanceof ElementKind) || typeof key !== "string" || !isSize(count) || view !== null) return undefined;
+  return new TorchStorage(key, kind.dtype, count);
+}
+
+function tensor(
+  source: PickleValue | undefined,
+  first: PickleValue | undefined,
+  shape: PickleValue | undefined,
+  strides: PickleValue | undefined,
+  stated?: PickleValue,
+): TorchTensor | undefined {
+  if (!(source instanceof TorchStorage) || typeof first !== "number") return undefined;
+  const dtype = stated instanceof ElementKind ? stated.dtype : source.dtype;
+  if (!dtype || !isNumbers(shape) || !isNumbers(strides)) return undefined;
+  return new TorchTensor(source, dtype, first, [...shape], [...strides]);
+}
+
+function isNumbers(value: PickleValue | undefined): value is number[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "number");
+}
+
+/** A dictionary from nothing, from another one, or from a list of (key, value). */
+function dictionary(items: PickleValue | undefined): Map<PickleValue, PickleValue> | undefined {
+  if (items === undefined || items instanceof Map) return new Map(items);
+  if (!Array.isArray(items)) return undefined;
+  const entries = new Map<PickleValue, PickleValue>();
+  for (const pair of items) {
+    if (!Array.isArray(pair) || pair[0] === undefined || pair[1] === undefined) return undefined;
+    entries.set(pair[0], pair[1]);
+  }
+  return entries;
+}

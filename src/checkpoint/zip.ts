@@ -1,0 +1,163 @@
+/**
+ * The directory of a ZIP archive as torch.save writes it: entries stored without compression, so every one is a byte
+ * range of the file. Format: PKWARE APPNOTE 6.3, sections 4.3 and 4.5.3 (zip64, for archives beyond 4 GiB).
+ */
+import { CheckpointError } from "../errors.js";
+import { ByteCursor, quoted } from "./cursor.js";
+import type { ByteSource } from "./source.js";
+
+/** Where an entry's bytes lie in the archive. */
+export interface ZipEntry {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** What the end of the archive says about its directory. */
+interface Directory {
+  readonly offset: number;
+  readonly size: number;
+  readonly entries: number;
+}
+
+interface DirectoryEntry {
+  readonly name: string;
+  /** Byte of the local header, which precedes the data. */
+  readonly header: number;
+  readonly size: number;
+}
+
+const LOCAL_SIGNATURE = 0x04034b50;
+const ENTRY_SIGNATURE = 0x02014b50;
+const END_SIGNATURE = 0x06054b50;
+const LOCATOR64_SIGNATURE = 0x07064b50;
+const END64_SIGNATURE = 0x06064b50;
+
+const LOCAL_BYTES = 30;
+const ENTRY_BYTES = 46;
+const END_BYTES = 22;
+const LOCATOR64_BYTES = 20;
+const END64_BYTES = 56;
+const MAX_COMMENT_BYTES = 0xffff;
+
+/** In a 32-bit field: the true value is in the zip64 record. */
+const IN_ZIP64 = 0xffffffff;
+const ZIP64_EXTRA = 1;
+
+/** Directories are read whole; published ones take about 100 bytes for each of at most some thousand tensors. */
+const MAX_DIRECTORY_BYTES = 64 * 2 ** 20;
+
+/**
+ * Entries by name, with the offsets of their data.
+ *
+ * @throws CheckpointError for a truncated or damaged archive and for compressed, encrypted or duplicate entries.
+ */
+export async function readZipDirectory(source: ByteSource): Promise<ReadonlyMap<string, ZipEntry>> {
+  const directory = await findDirectory(source);
+  const cursor = new ByteCursor(await source.read(directory.offset, directory.size), `${source.name}: zip directory`);
+  const entries = new Map<string, ZipEntry>();
+  for (let i = 0; i < directory.entries; i++) {
+    const entry = readEntry(cursor);
+    if (entries.has(entry.name)) throw cursor.error(`two entries are named ${quoted(entry.name)}`);
+    entries.set(entry.name, { offset: await dataOffset(source, entry, directory.offset), size: entry.size });
+  }
+  return entries;
+}
+
+async function findDirectory(source: ByteSource): Promise<Directory> {
+  const tailBytes = Math.min(source.size, LOCATOR64_BYTES + END_BYTES + MAX_COMMENT_BYTES);
+  const tailStart = source.size - tailBytes;
+  const cursor = new ByteCursor(await source.read(tailStart, tailBytes), `${source.name}: zip end`);
+  const end = findEnd(cursor);
+  cursor.position = end + 10;
+  const directory = { entries: cursor.u16(), size: cursor.u32(), offset: cursor.u32() };
+  const zip64 = await findDirectory64(source, cursor, end - LOCATOR64_BYTES);
+  const { offset, size, entries } = zip64 ?? directory;
+  if (offset + size > tailStart + end) {
+    throw cursor.error(`the directory (bytes ${offset} to ${offset + size}) is cut off or overlaps its end record`);
+  }
+  if (size > MAX_DIRECTORY_BYTES || entries * ENTRY_BYTES > size) {
+    throw cursor.error(`a directory of ${entries} entries in ${size} bytes (limit ${MAX_DIRECTORY_BYTES})`);
+  }
+  return { offset, size, entries };
+}
+
+/** Position of the end record: the last one whose comment reaches exactly to the end of the file. */
+function findEnd(cursor: ByteCursor): number {
+  const length = cursor.bytes.byteLength;
+  for (let position = length - END_BYTES; position >= 0; position--) {
+    if (cursor.bytes[position] !== 0x50) continue;
+    cursor.position = position;
+    if (cursor.u32() !== END_SIGNATURE) continue;
+    cursor.position = position + END_BYTES - 2;
+    if (cursor.u16() === length - position - END_BYTES) return position;
+  }
+  throw cursor.error("no directory at the end of the archive; the file is truncated");
+}
+
+/** The zip64 form of the directory's place, if a locator stands before the end record. */
+async function findDirectory64(
+  source: ByteSource,
+  tail: ByteCursor,
+  locator: number,
+): Promise<Directory | undefined> {
+  if (locator < 0) return undefined;
+  tail.position = locator;
+  if (tail.u32() !== LOCATOR64_SIGNATURE) return undefined;
+  tail.position += 4; // number of the disk
+  const end64 = new ByteCursor(await source.read(tail.u64(), END64_BYTES), `${source.name}: zip64 end`);
+  if (end64.u32() !== END64_SIGNATURE) throw end64.error("the zip64 record is not where the locator says");
+  end64.position = 32;
+  return { entries: end64.u64(), size: end64.u64(), offset: end64.u64() };
+}
+
+function readEntry(cursor: ByteCursor): DirectoryEntry {
+  if (cursor.u32() !== ENTRY_SIGNATURE) throw cursor.error("an entry has a wrong signature");
+  cursor.position += 4; // versions
+  const flags = cursor.u16();
+  const method = cursor.u16();
+  cursor.position += 8; // time, date, CRC-32 (torch itself may leave it unset)
+  const packed = cursor.u32();
+  const unpacked = cursor.u32();
+  const nameBytes = cursor.u16();
+  const extraBytes = cursor.u16();
+  const commentBytes = cursor.u16();
+  cursor.position += 8; // disk, attributes
+  const header = cursor.u32();
+  const name = cursor.text(nameBytes);
+  const [size, packedSize, offset] = readExtra(cursor, extraBytes, [unpacked, packed, header]);
+  cursor.take(commentBytes);
+  if (flags & 1) throw cursor.error(`entry ${quoted(name)} is encrypted`);
+  if (method !== 0) throw cursor.error(`entry ${quoted(name)} is compressed (method ${method}); only stored is read`);
+  if (size !== packedSize) throw cursor.error(`entry ${quoted(name)} is stored in ${packedSize} bytes but has ${size}`);
+  return { name, header: offset, size };
+}
+
+/** The three sizes of an entry, each taken from the zip64 field, in this order, if its 32-bit form is the marker. */
+function readExtra<Sizes extends readonly number[]>(cursor: ByteCursor, length: number, sizes: Sizes): Sizes;
+function readExtra(cursor: ByteCursor, length: number, sizes: readonly number[]): readonly number[] {
+  const end = cursor.position + length;
+  let found = sizes;
+  while (cursor.position + 4 <= end) {
+    const id = cursor.u16();
+    const field = new ByteCursor(cursor.take(cursor.u16()), "zip64 field");
+    if (id === ZIP64_EXTRA) found = sizes.map((size) => (size === IN_ZIP64 && field.remaining >= 8 ? field.u64() : size));
+  }
+  if (cursor.position > end) throw cursor.error("an extra field is longer than its entry");
+  cursor.take(end - cursor.position);
+  return found;
+}
+
+/** Byte of the entry's data: past the local header, whose extra field (torch pads with it) may differ in length. */
+async function dataOffset(source: ByteSource, entry: DirectoryEntry, limit: number): Promise<number> {
+  const { name, header, size } = entry;
+  const cursor = new ByteCursor(await source.read(header, LOCAL_BYTES), `${source.name}: zip entry ${quoted(name)}`);
+  if (cursor.u32() !== LOCAL_SIGNATURE) throw cursor.error(`no local header at byte ${header}`);
+  cursor.position = 26;
+  const offset = header + LOCAL_BYTES + cursor.u16() + cursor.u16();
+  if (offset + size > limit) {
+    throw new CheckpointError(
+      `${source.name}: zip entry ${quoted(name)} ends at byte ${offset + size}, the directory begins at ${limit}`,
+    );
+  }
+  return offset;
+}

@@ -1,0 +1,126 @@
+/** The flags that decide what is drawn and on what: shared by every command that draws. */
+import { Option, type Command } from "commander";
+import {
+  PIXEL_CLASSES,
+  type DrawOptions,
+  type ImageSize,
+  type PipelineOptions,
+  type PixelClass,
+} from "../generate/types.js";
+import { parseInteger, parseNumber, parsePerScale, parseSize, type Range } from "./numbers.js";
+
+/** What the flags of {@link addDrawFlags} leave in commander's hands. */
+export interface DrawFlags {
+  readonly model: string;
+  readonly device: "cpu" | "webgpu" | "cuda";
+  readonly vae?: string;
+  readonly textEncoder?: string;
+  readonly threads?: number;
+  readonly seed: number;
+  readonly size?: ImageSize;
+  readonly pixels?: PixelClass;
+  readonly ratio?: number;
+  readonly guidance?: number | readonly number[];
+  readonly guidanceLayer: readonly number[];
+  readonly temperature?: number | readonly number[];
+  readonly topK: number;
+  readonly topP: number;
+  readonly negative?: string;
+  readonly positivePrompt?: true;
+}
+
+/** Seeds are 32-bit keys of the counter-based generator. */
+const SEED: Range = { min: 0, max: 2 ** 32 - 1 };
+/** Published ratios go from 1:3 to 3:1; far beyond them "nearest" would mislead. */
+const RATIO: Range = { min: 0.125, max: 8 };
+const GUIDANCE: Range = { min: 0, max: 100 };
+/** Logits are divided by it, so it cannot be 0; `--top-k 1` is the greedy limit. */
+const TEMPERATURE: Range = { min: 0.001, max: 100 };
+/** The deepest published model has 48 layers. */
+const LAYER: Range = { min: -48, max: 0 };
+const TOP_K: Range = { min: 0, max: 2 ** 31 - 1 };
+const TOP_P: Range = { min: 0, max: 1 };
+const THREADS: Range = { min: 1, max: 1024 };
+
+/** Adds the model's and the drawing's flags; `defaultModel` is used where none is named. */
+export function addDrawFlags(command: Command, defaultModel: string): Command {
+  return addSamplingFlags(addSizeFlags(addModelFlags(command, defaultModel)));
+}
+
+function addModelFlags(command: Command, defaultModel: string): Command {
+  return command
+    .option("--model <name|dir>", "a published model's name, or a folder with its files", defaultModel)
+    .addOption(new Option("--device <name>", "where to run").choices(["cpu", "webgpu", "cuda"]).default("cpu"))
+    .option("--vae <file>", "the autoencoder, if it is not beside the model")
+    .option("--text-encoder <dir>", "the text encoder, if it is not beside the model")
+    .option("--threads <n>", "CPU threads (default: one per core)", (text) => parseInteger("--threads", text, THREADS));
+}
+
+function addSizeFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--size <WxH>", "wished size in pixels; the nearest published one is drawn")
+        .argParser((text) => parseSize("--size", text))
+        .conflicts(["pixels", "ratio"]),
+    )
+    .addOption(new Option("--pixels <class>", "size class (default: the model's own)").choices(PIXEL_CLASSES))
+    .option("--ratio <r>", "height / width; the nearest published one is drawn (default: 1)", (text) =>
+      parseNumber("--ratio", text, RATIO),
+    );
+}
+
+function addSamplingFlags(command: Command): Command {
+  return command
+    .option("--seed <n>", "the same seed gives the same image", (text) => parseInteger("--seed", text, SEED), 0)
+    .option(
+      "--guidance <g[,g...]>",
+      "strength of the prompt, one or one per scale; 1 is off (default: the model's own)",
+      (text) => parsePerScale("--guidance", text, GUIDANCE),
+    )
+    .option(
+      "--guidance-layer <i[,i...]>",
+      "where guidance works: 0 on the logits, -1 after the last layer, ...",
+      parseLayers,
+      [0],
+    )
+    .option("--temperature <t[,t...]>", "one or one per scale (default: the model's own)", (text) =>
+      parsePerScale("--temperature", text, TEMPERATURE),
+    )
+    .option("--top-k <n>", "1 draws the likeliest bits, 0 is off", (text) => parseInteger("--top-k", text, TOP_K), 900)
+    .option(
+      "--top-p <p>",
+      "drops bits less likely than 1 - p; 1 is off",
+      (text) => parseNumber("--top-p", text, TOP_P),
+      0.97,
+    )
+    .option("--negative <text>", "what the image should not show")
+    .option("--positive-prompt", "append the published words about faces to prompts that name a person");
+}
+
+function parseLayers(text: string): readonly number[] {
+  return text.split(",").map((part) => parseInteger("--guidance-layer", part, LAYER));
+}
+
+/** The loading half of the flags. */
+export function pipelineOptions({ device, vae, textEncoder, threads }: DrawFlags): PipelineOptions {
+  return { device, vae, textEncoder, threads };
+}
+
+/** The drawing half of the flags. */
+export function drawOptions(flags: DrawFlags): DrawOptions {
+  const { seed, size, pixels, ratio, guidance, guidanceLayer, temperature, topK, topP, negative } = flags;
+  const positivePrompt = flags.positivePrompt ?? false;
+  return {
+    seed,
+    size,
+    pixels,
+    ratio,
+    guidance,
+    guidanceLayers: guidanceLayer,
+    temperature,
+    topK,
+    topP,
+    negative,
+    positivePrompt,
+  };
+}

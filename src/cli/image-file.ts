@@ -1,0 +1,107 @@
+/** Images on disk: which format a name asks for, where a batch goes, and writing that leaves no half file behind. */
+import { access, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { OptionError } from "../errors.js";
+import type { DrawnImage } from "../generate/types.js";
+
+/** Formats an image can be written in. */
+export type ImageFormat = "png" | "jpeg" | "webp";
+
+/** A format, and for the lossy ones how much of the image survives, 1 to 100. */
+export interface Encoding {
+  readonly format: ImageFormat;
+  readonly quality: number;
+}
+
+const FORMATS: Readonly<Record<string, ImageFormat>> = {
+  ".png": "png",
+  ".jpg": "jpeg",
+  ".jpeg": "jpeg",
+  ".webp": "webp",
+};
+
+/** Close to lossless to the eye, at a fifth of a PNG's size. */
+const DEFAULT_QUALITY = 95;
+
+/** The encoding that a file's ending asks for; another ending, or a quality for PNG, is an {@link OptionError}. */
+export function encodingOf(file: string, quality?: number): Encoding {
+  const format = FORMATS[extname(file).toLowerCase()];
+  if (!format) throw new OptionError(`--out ${file}: the ending is not one of ${Object.keys(FORMATS).join(", ")}`);
+  if (format === "png" && quality !== undefined) {
+    throw new OptionError(`--quality ${quality}: ${file} is a PNG, which is lossless`);
+  }
+  return { format, quality: quality ?? DEFAULT_QUALITY };
+}
+
+/** One file a prompt: `{i}` in the name is the prompt's number from 0; without it several are `fox-0.png`, `fox-1.png`, … */
+export function numberedFiles(out: string, count: number): string[] {
+  const ending = extname(out);
+  const pattern = out.includes("{i}") || count === 1 ? out : `${out.slice(0, out.length - ending.length)}-{i}${ending}`;
+  return Array.from({ length: count }, (_, i) => pattern.replaceAll("{i}", String(i)));
+}
+
+/** A preview's file: the image's name with the scale's number, from 1 with a leading zero so that names sort. */
+export function previewFile(folder: string, imageFile: string, scale: number): string {
+  const stem = basename(imageFile, extname(imageFile));
+  return join(folder, `${stem}-scale-${String(scale + 1).padStart(2, "0")}.png`);
+}
+
+/** Refuses a file that could not be written, before any work is done for it. */
+export async function checkWritable(file: string): Promise<void> {
+  const folder = dirname(file);
+  try {
+    await access(`${folder}/.`, constants.W_OK);
+  } catch (error) {
+    throw cannotWrite(file, error);
+  }
+  const existing = await stat(file).catch(() => undefined);
+  if (existing?.isDirectory()) throw new OptionError(`${file}: cannot be written: it is a folder`);
+}
+
+/** Makes a folder, if need be with those above it. */
+export async function makeFolder(flag: string, folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw new OptionError(`${flag} ${folder}: is no folder that can be written to (${errorCode(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+/** Encodes an image and puts it under its name in one step: a reader sees the old file or the whole new one. */
+export async function writeImage(file: string, image: DrawnImage, encoding: Encoding): Promise<void> {
+  const bytes = await encode(image, encoding);
+  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw cannotWrite(file, error);
+  }
+}
+
+/** Loaded on first use: the library takes longer to start than `--help` to print. */
+async function encode({ width, height, data }: DrawnImage, { format, quality }: Encoding): Promise<Buffer> {
+  const { default: sharp } = await import("sharp");
+  const image = sharp(data, { raw: { width, height, channels: 3 } });
+  return image.toFormat(format, format === "png" ? {} : { quality }).toBuffer();
+}
+
+/** What the system's code means where it is one that users meet; the code itself otherwise. */
+function cannotWrite(file: string, error: unknown): OptionError {
+  const folder = dirname(file);
+  const code = errorCode(error);
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: `there is no folder ${folder}`,
+    ENOTDIR: `${folder} is not a folder`,
+    EACCES: `${folder} is not yours to write to`,
+  };
+  return new OptionError(`${file}: cannot be written: ${reasons[code] ?? code}`, { cause: error });
+}
+
+function errorCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

@@ -1,0 +1,67 @@
+/** The `scalekv` command: its parts put together, and what its exit codes mean. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { ScaleKVError } from "../errors.js";
+import { downloadCommand } from "./download.js";
+import { generateCommand } from "./generate.js";
+import { inspectCommand } from "./inspect.js";
+import { Interrupted } from "./interrupt.js";
+import { traceCommand } from "./trace.js";
+
+/** Bad input: an option, a file, a model. Everything unforeseen is {@link EXIT_DEFECT}. */
+const EXIT_BAD_INPUT = 2;
+const EXIT_DEFECT = 1;
+
+/** All commands; commander throws instead of ending the process, and says what is wrong in one line. */
+export function buildProgram(): Command {
+  const program = new Command("scalekv")
+    .description("Visual autoregressive text-to-image models with a compressed KV cache.")
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => {
+        write(complaint(text));
+      },
+    });
+  for (const command of [generateCommand(), downloadCommand(), inspectCommand(), traceCommand()]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  return program;
+}
+
+/** Runs one command line (without node and script) and returns the exit code. */
+export async function run(args: readonly string[], program: Command = buildProgram()): Promise<number> {
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** Commander has printed its own errors; `--help` and `--version` arrive here as errors with exit code 0. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_BAD_INPUT;
+  if (error instanceof Interrupted) return error.exitCode;
+  if (error instanceof ScaleKVError) {
+    process.stderr.write(complaint(error.message));
+    return EXIT_BAD_INPUT;
+  }
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT_DEFECT;
+}
+
+/** One line, whatever the message was. */
+function complaint(message: string): string {
+  const line = message
+    .replace(/^error: /, "")
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " ");
+  return `scalekv: ${line}\n`;
+}
+
+/** The package file lies two folders up, from the sources as from the build. */
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,23 @@
+/** Text tables for a terminal. */
+
+/** Numbers are set flush right, words flush left. */
+export type Alignment = "left" | "right";
+
+/** Rows of cells in columns as wide as their widest cell, two spaces apart; the last row may be shorter. */
+export function table(rows: readonly (readonly string[])[], alignment: readonly Alignment[]): string {
+  const widths = alignment.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return alignment[column] === "right" ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd();
+  return rows.map(line).join("\n");
+}
+
+/** Bytes as MiB (2^20) with one decimal. */
+export function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
+}

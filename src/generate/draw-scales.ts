@@ -1,0 +1,88 @@
+/**
+ * The generation loop: scale by scale, all tokens of a scale at once. Each scale runs through the layers, its logits
+ * become bits, the bits' codes are added to the image so far, and that sum, resized, is where the next scale starts.
+ */
+import type { CacheStore } from "../cache/store.js";
+import type { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
+import { rotaryTables } from "../models/infinity/rope.js";
+import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
+import type { TextRows } from "../models/infinity/text.js";
+import type { ScaleContext, Transformer } from "../models/infinity/transformer.js";
+import type { Tensor } from "../runtime/tensor.js";
+import { guideLogits } from "./sampling.js";
+import type { Settings } from "./settings.js";
+
+/** Who decides the bits of a scale: the sampler, or a case that forces them. Returns [batch, tokens, bits of a token]. */
+export type ChooseBits = (scale: number, logits: readonly Float32Array[]) => Uint8Array;
+
+/** One run of the loop. */
+export interface Drawing {
+  readonly transformer: Transformer;
+  readonly settings: Settings;
+  /** Images drawn side by side. */
+  readonly batch: number;
+  /** The batch's texts and, where guidance is on, the unconditional ones after them. */
+  readonly text: TextRows;
+  readonly cache: CacheStore;
+  /** Collects the codes; holds the image's feature map when the loop ends. */
+  readonly codes: CodeAccumulator;
+  readonly chooseBits: ChooseBits;
+  /** Throws once the caller has given up; asked before every layer. */
+  readonly checkpoint: () => void;
+  /** Layer `layer` of scale `scale` is done. */
+  readonly onLayer?: ((scale: number, layer: number) => void) | undefined;
+  /** Scale `scale` is done and its codes are added. */
+  readonly onScale?: ((scale: number) => void | Promise<void>) | undefined;
+}
+
+/** Draws all scales into `codes`. */
+export async function drawScales(drawing: Drawing): Promise<void> {
+  const { settings, transformer, text, codes } = drawing;
+  for (const [scale, map] of settings.schedule.maps.entries()) {
+    const start = scale === 0 ? text.start : await embedScale(drawing, scale, map);
+    const hidden = await runLayers(drawing, start, scale, map);
+    const logits = mixLogits(drawing, await transformer.logits(hidden, text), scale);
+    codes.add(scale, drawing.chooseBits(scale, logits));
+    await drawing.onScale?.(scale);
+  }
+}
+
+/** The hidden state a scale starts with: the same codes in every row of an image. */
+function embedScale({ transformer, text, batch, codes }: Drawing, scale: number, map: ScaleSize): Promise<Tensor> {
+  const images = codes.features(scale);
+  const rows = new Float32Array((images.length / batch) * text.rows);
+  for (let copy = 0; copy < text.rows / batch; copy++) rows.set(images, copy * images.length);
+  return transformer.embed(rows, text.rows, mapTokens(map), scale);
+}
+
+async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: ScaleSize): Promise<Tensor> {
+  const { transformer, settings, text, cache } = drawing;
+  const { schedule, guidance, guideAfter } = settings;
+  const context: ScaleContext = {
+    text,
+    tokens: mapTokens(map),
+    rotary: rotaryTables(map, schedule.grid, transformer.config.width / transformer.config.heads),
+    cache,
+    remember: scale < schedule.maps.length - 1,
+  };
+  let x = start;
+  for (let layer = 0; layer < transformer.config.depth; layer++) {
+    drawing.checkpoint();
+    x = await transformer.layer(layer, x, context);
+    if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
+    drawing.onLayer?.(scale, layer);
+  }
+  return x;
+}
+
+/** Temperature and guidance: from the logits of all rows to those of each image, [tokens, bits, 2]. */
+function mixLogits({ settings, text, batch }: Drawing, logits: Float32Array, scale: number): Float32Array[] {
+  const guidance = settings.guidance[scale]!;
+  const temperature = settings.temperature[scale]!;
+  const length = logits.length / text.rows;
+  const row = (index: number): Float32Array => logits.subarray(index * length, (index + 1) * length);
+  const mixed = settings.guideLogits && guidance !== 1;
+  return Array.from({ length: batch }, (_, image) =>
+    guideLogits(row(image), mixed ? row(batch + image) : undefined, guidance, temperature),
+  );
+}

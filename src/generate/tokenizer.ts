@@ -1,0 +1,69 @@
+/**
+ * Text to token ids, by the `tokenizer.json` that every text encoder is published with.
+ *
+ * The published code pads to 512 tokens and then drops the padding by its mask; here there is none to begin with.
+ */
+import { Tokenizer as Pieces } from "@huggingface/tokenizers";
+import { ModelError, OptionError } from "../errors.js";
+
+/** Tokens of the longest text the published models read, the final `</s>` included. */
+export const MAX_TEXT_TOKENS = 512;
+
+/** A tokenizer that ends every text with one end token, as T5's does. */
+export class Tokenizer {
+  private readonly pieces: Pieces;
+  /** Id of `</s>`. */
+  readonly end: number;
+
+  /**
+   * `definition` and `config` are the parsed `tokenizer.json` and `tokenizer_config.json`; `name` is shown in errors.
+   *
+   * Errors: `ModelError` where they are not a tokenizer, or not one that ends a text with exactly one token.
+   */
+  constructor(definition: unknown, config: unknown, name: string) {
+    let ids: number[];
+    try {
+      this.pieces = new Pieces(definition as object, config as object);
+      ids = this.pieces.encode("").ids;
+    } catch (error) {
+      throw new ModelError(`${name}: not a tokenizer this project reads (${firstLine(error)})`);
+    }
+    const [end] = ids;
+    if (end === undefined || ids.length !== 1) {
+      throw new ModelError(`${name}: an empty text gives ${ids.length} tokens, expected the end token alone`);
+    }
+    this.end = end;
+  }
+
+  /**
+   * Ids of a text, the end token last. A longer text than `maxLength` tokens loses its tail, not the end token.
+   *
+   * Errors: `OptionError` for a `maxLength` that is not a whole number of at least 1.
+   */
+  encode(text: string, maxLength = MAX_TEXT_TOKENS): number[] {
+    if (!Number.isInteger(maxLength) || maxLength < 1) {
+      throw new OptionError(`text length ${maxLength}: expected a whole number of tokens, at least 1`);
+    }
+    const { ids } = this.pieces.encode(text);
+    return ids.length <= maxLength ? ids : [...ids.slice(0, maxLength - 1), this.end];
+  }
+}
+
+/** The tokenizer in a text encoder's folder (Node only). Errors: `ModelError` for a missing or unreadable file. */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const definition = await readJson(`${folder}/tokenizer.json`);
+  return new Tokenizer(definition, await readJson(`${folder}/tokenizer_config.json`), `${folder}/tokenizer.json`);
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const { readFile } = await import("node:fs/promises");
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new ModelError(`${path}: cannot be read (${firstLine(error)})`);
+  }
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+}

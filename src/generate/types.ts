@@ -1,0 +1,183 @@
+/**
+ * What a caller gives to the pipeline and what comes back. The library, the command line, the server and the page all
+ * speak in these types; the engine behind them is `pipeline.ts`.
+ */
+import type { ImageSize, PixelClass, ScaleSize } from "../models/infinity/schedule.js";
+import type { Device } from "../runtime/device.js";
+
+export { PIXEL_CLASSES, type ImageSize, type PixelClass, type ScaleSize } from "../models/infinity/schedule.js";
+
+/** The only task there is so far. */
+export type Task = "text-to-image";
+
+/** How a model is loaded. */
+export interface PipelineOptions {
+  /** Where graphs run; `auto` is the CPU under Node and WASM in a browser. Default `auto`. */
+  readonly device?: Device | "auto" | undefined;
+  /** The autoencoder's file, where it is not the one found beside the model. */
+  readonly vae?: string | undefined;
+  /** The text encoder's folder, where it is not the one found beside the model. */
+  readonly textEncoder?: string | undefined;
+  /** Threads inside one operator on the CPU, at least 1. Default: ONNX Runtime's own choice, one per core. */
+  readonly threads?: number | undefined;
+  /** Stops loading; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told about every part that is loaded. */
+  readonly onProgress?: ((event: LoadProgress) => void) | undefined;
+}
+
+/** What one call draws. Every field may be left out; an out-of-range value is an `OptionError` before any work. */
+export interface DrawOptions {
+  /** Whole number from 0 to 2^32 − 1, one or one per prompt; an image depends on its seed, never on its batch. Default 0. */
+  readonly seed?: number | readonly number[] | undefined;
+  /** Wished size in pixels; the nearest published size is drawn. Excludes `pixels` and `ratio`. */
+  readonly size?: ImageSize | undefined;
+  /** Size class. Default: the one the model was trained for. */
+  readonly pixels?: PixelClass | undefined;
+  /** Height / width, 1/8 to 8; the nearest published ratio (1:3 to 3:1) is drawn. Default 1. */
+  readonly ratio?: number | undefined;
+  /** How far to go from the unconditional to the prompt's prediction, one value or one per scale; 1 is off. Default: the model's own. */
+  readonly guidance?: number | readonly number[] | undefined;
+  /** Where guidance is applied: 0 on the logits, −1 after the last layer, −2 after the one before it, … Default [0]. */
+  readonly guidanceLayers?: readonly number[] | undefined;
+  /** Divides the logits, one value or one per scale; small is calm, 1 as trained. Default: the model's own. */
+  readonly temperature?: number | readonly number[] | undefined;
+  /** A bit is drawn among its `topK` likeliest values; 1 is greedy, from 2 on no limit, 0 is off. Default 900, as published. */
+  readonly topK?: number | undefined;
+  /** A bit's less likely value is dropped where its probability is at most 1 − `topP`; 0 and 1 are off. Default 0.97, as published. */
+  readonly topP?: number | undefined;
+  /** What the image should not show; without it the model's learned unconditional text stands in. */
+  readonly negative?: string | undefined;
+  /** Appends the published words about faces to prompts that name a person. Default false. */
+  readonly positivePrompt?: boolean | undefined;
+  /** Stops drawing; the promise then rejects with the signal's reason and nothing stays allocated. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each scale but the last with a small decoded image; waited for. Without it nothing is decoded early. */
+  readonly onScale?: ((preview: ScalePreview) => void | Promise<void>) | undefined;
+  /** Told about every step. */
+  readonly onProgress?: ((event: DrawProgress) => void) | undefined;
+}
+
+/** An image, and what it was drawn from. */
+export interface DrawnImage extends ImageSize {
+  /** [height, width, 3] levels, red first. */
+  readonly data: Uint8Array;
+  readonly prompt: string;
+  readonly seed: number;
+}
+
+/** The images as they stand after a scale. */
+export interface ScalePreview {
+  /** Number of the scale, from 0. */
+  readonly scale: number;
+  /** Number of scales in the schedule. */
+  readonly scales: number;
+  /** One small image a prompt. */
+  readonly images: readonly DrawnImage[];
+}
+
+/** What a call gives back. */
+export interface DrawResult {
+  /** The first image; the only one where one prompt was given. */
+  readonly image: DrawnImage;
+  /** One image a prompt, in the prompts' order. */
+  readonly images: readonly DrawnImage[];
+  /** Where time and memory went. */
+  readonly report: RunReport;
+}
+
+/** Time and memory of one call. Times in seconds, sizes in bytes. */
+export interface RunReport {
+  /** The model's name or folder. */
+  readonly model: string;
+  readonly device: Device;
+  /** Cache policy; `full` keeps everything. */
+  readonly policy: string;
+  readonly images: number;
+  readonly schedule: readonly ScaleSize[];
+  /** Tokens of one image over all scales. */
+  readonly tokens: number;
+  /** Text, every scale, VAE: in the order they ran. */
+  readonly stages: readonly StageReport[];
+  readonly cache: CacheReport;
+  /** Weights held in memory at once, at most, as the runtime stores them. */
+  readonly weightsBytes: number;
+  /** The operating system's word: the most memory this process ever held. */
+  readonly process: { readonly peakBytes: number };
+  /** The whole call, without loading. */
+  readonly seconds: number;
+}
+
+/** One stage of a call. */
+export interface StageReport {
+  /** `text`, `scale 1`, `scale 2`, …, `vae`. */
+  readonly name: string;
+  /** The scale's map; absent for other stages. */
+  readonly map?: ScaleSize | undefined;
+  readonly seconds: number;
+  /** Bytes the KV cache held at the stage's end, all layers and rows. */
+  readonly cacheBytes: number;
+  /** Resident memory of the process at the stage's end. */
+  readonly residentBytes: number;
+}
+
+/** Bytes of the KV cache, all layers and rows. */
+export interface CacheReport {
+  /** The most it held at any moment. */
+  readonly peakBytes: number;
+  /** What it would have held with every token of every scale but the last, in the same storage type. */
+  readonly fullBytes: number;
+}
+
+/** One part of a model is loaded, `done` of `total` pieces. */
+export interface LoadProgress {
+  readonly stage: "load";
+  readonly part: "text encoder" | "transformer" | "vae";
+  readonly done: number;
+  readonly total: number;
+}
+
+/** One step of drawing is over. Numbers count from 1, so that the last equals the total. */
+export type DrawProgress =
+  | { readonly stage: "text"; readonly layer: number; readonly layers: number }
+  | {
+      readonly stage: "scale";
+      readonly scale: number;
+      readonly scales: number;
+      readonly map: ScaleSize;
+      readonly layer: number;
+      readonly layers: number;
+    }
+  | { readonly stage: "vae"; readonly image: number; readonly images: number };
+
+/** A loaded model: draws one image, or one batch of different prompts. */
+export interface Draw {
+  (prompts: string | readonly string[], options?: DrawOptions): Promise<DrawResult>;
+  /** Frees the model's sessions and closes its files. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Loads a model by name or folder.
+ *
+ * Errors: `ModelError` (unknown model, missing files, a wrong partner), `CheckpointError` (a damaged file),
+ * `DeviceError` (a device that is not here).
+ */
+export type Pipeline = (task: Task, model: string, options?: PipelineOptions) => Promise<Draw>;
+
+/** Runs one parity case of the form found in `golden/cases` and writes its tensors to `out`. */
+export type TraceCase = (
+  model: string,
+  caseFolder: string,
+  out: string,
+  options?: PipelineOptions,
+) => Promise<TraceReport>;
+
+/** What a traced case wrote. */
+export interface TraceReport {
+  /** `forced`, `greedy`, `selection` or `t5`. */
+  readonly kind: string;
+  /** Number of tensors in the file. */
+  readonly tensors: number;
+  readonly seconds: number;
+}

@@ -1,0 +1,10 @@
+/** Sums over axes; a reduced axis stays with length 1. */
+import type { GraphBuilder, Value } from "../builder.js";
+
+/** The mean along one axis. */
+export const ReduceMean = (g: GraphBuilder, x: Value, axis: number): Value =>
+  g.node("ReduceMean", [x], { axes: [axis], keepdims: 1 })[0];
+
+/** The sum of squares along one axis. */
+export const ReduceSumSquare = (g: GraphBuilder, x: Value, axis: number): Value =>
+  g.node("ReduceSumSquare", [x], { axes: [axis], keepdims: 1 })[0];

@@ -1,0 +1,208 @@
+/**
+ * From a name or a folder to the checked, opened files of a model. Files are told apart by their tensors; what is
+ * missing, doubled or does not fit is refused by name before anything is loaded.
+ */
+import { join, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ModelError } from "../errors.js";
+import type { VaeConfig } from "./bsq-vae/config.js";
+import { checkVae, inferVaeConfig } from "./bsq-vae/tensors.js";
+import {
+  DEFAULT_MODEL,
+  EMBEDDED_MODEL,
+  FLAN_T5_XL,
+  FLAN_T5_XL_CHANNELS,
+  publishedBySize,
+  publishedModel,
+  publishedNames,
+  UNPUBLISHED_DEFAULTS,
+  type ModelDefaults,
+  type PublishedModel,
+} from "./catalogue.js";
+import { snapshotFolder } from "./hub-cache.js";
+import type { InfinityConfig } from "./infinity/config.js";
+import { checkInfinity, inferInfinityConfig, type InfinitySizes } from "./infinity/tensors.js";
+import type { Tensors } from "./manifest.js";
+import { pairWithVae } from "./pairing.js";
+import { PART_TITLES, type ModelPart } from "./parts.js";
+import { isFolder, Shelf, type Candidate, type FolderContents } from "./shelf.js";
+import { checkTextEncoder, textEncoderIn, type TextEncoderFiles } from "./text-encoder.js";
+
+/** One part of a model, opened and checked. Nothing of it is read yet. */
+export interface PartFiles<Config> {
+  /** A file, or the folder of its shards. */
+  readonly path: string;
+  /** By the names this project uses. */
+  readonly tensors: Tensors;
+  readonly config: Config;
+}
+
+/** The parts that draw, without the one that reads. */
+export interface ImageModelFiles {
+  /** The name or folder the model was asked for by. */
+  readonly name: string;
+  readonly infinity: PartFiles<InfinityConfig>;
+  readonly vae: PartFiles<VaeConfig>;
+  /** What the model's authors draw with. */
+  readonly defaults: ModelDefaults;
+  /** Closes every file. The tensors cannot be read afterwards. */
+  close(): Promise<void>;
+}
+
+/** A whole text-to-image model. */
+export interface ModelFiles extends ImageModelFiles {
+  readonly textEncoder: TextEncoderFiles;
+}
+
+/** Where a part lies, if not where the model is. */
+export interface ResolveOptions {
+  /** The autoencoder's file. */
+  readonly vae?: string | undefined;
+  /** The text encoder's folder or file; false where the text's features come from elsewhere. */
+  readonly textEncoder?: string | false | undefined;
+}
+
+/**
+ * Finds, opens and checks a model: a published name (in the Hugging Face cache), the embedded model, a folder of
+ * checkpoints, or a transformer's file with the other parts beside it.
+ *
+ * Errors: {@link ModelError} for an unknown name, a missing, doubled or wrong part; `CheckpointError` for a damaged file.
+ */
+export function resolveModel(model: string | undefined, options: ResolveOptions & { textEncoder: false }): Promise<ImageModelFiles>;
+export function resolveModel(model?: string, options?: ResolveOptions & { textEncoder?: string | undefined }): Promise<ModelFiles>;
+export async function resolveModel(model = DEFAULT_MODEL, options: ResolveOptions = {}): Promise<ImageModelFiles> {
+  const shelf = new Shelf();
+  try {
+    const parts = await openParts(await locate(model), options, shelf);
+    return { name: model, ...parts, close: () => shelf.close() };
+  } catch (error) {
+    await shelf.close();
+    throw error;
+  }
+}
+
+/** Where to look: a folder to search, or the parts' own paths. */
+interface Place {
+  readonly folder?: string;
+  readonly transformer?: string;
+  readonly vae?: string;
+  readonly textEncoder?: string;
+  readonly published?: PublishedModel;
+}
+
+async function locate(model: string): Promise<Place> {
+  // src/models/ and dist/models/ are equally deep below the package's root.
+  if (model === EMBEDDED_MODEL) return { folder: fileURLToPath(new URL(`../../models/${model}`, import.meta.url)) };
+  const published = publishedModel(model);
+  if (published) return { published, ...(await cachedFiles(published)) };
+  const folder = await isFolder(model);
+  if (folder === undefined) {
+    throw new ModelError(`${model}: neither a folder nor a model's name (${EMBEDDED_MODEL}, ${publishedNames()})`);
+  }
+  return folder ? { folder: model } : { folder: dirname(model), transformer: model };
+}
+
+/** A published model's files in the cache; a missing one is a {@link ModelError} that says how to get it. */
+async function cachedFiles(model: PublishedModel): Promise<Required<Pick<Place, "transformer" | "vae">>> {
+  const cached = async (file: string): Promise<string> => {
+    const path = join((await snapshotFolder(model.repo)) ?? "", file);
+    if ((await isFolder(path)) === undefined) {
+      throw new ModelError(`${model.name}: ${file} is not downloaded yet; run: scalekv download ${model.name}`);
+    }
+    return path;
+  };
+  return { transformer: await cached(model.transformer), vae: await cached(model.vae) };
+}
+
+type Parts = Pick<ImageModelFiles, "infinity" | "vae" | "defaults"> & { textEncoder?: TextEncoderFiles };
+
+async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): Promise<Parts> {
+  const found = place.folder === undefined ? NOTHING : await shelf.search(place.folder);
+  const transformer =
+    place.transformer === undefined
+      ? only(found, "transformer", place)
+      : await shelf.require(place.transformer, "transformer");
+  const sizes = inferInfinityConfig(transformer.tensors, transformer.path);
+  checkInfinity(transformer.tensors, sizes, transformer.path);
+  const vaePath = options.vae ?? place.vae;
+  const vae = vaePath === undefined ? fittingVae(found, sizes, transformer, place) : await shelf.require(vaePath, "vae");
+  const config = pair(sizes, transformer, vae);
+  const published = place.published ?? publishedBySize(sizes, transformer.path)[0];
+  return {
+    infinity: { path: transformer.path, tensors: transformer.tensors, config },
+    vae: { path: vae.path, tensors: vae.tensors, config: inferVaeConfig(vae.tensors, vae.path) },
+    defaults: published?.defaults ?? UNPUBLISHED_DEFAULTS,
+    ...(options.textEncoder === false ? {} : { textEncoder: await textEncoderFor(config, found, place, options, shelf) }),
+  };
+}
+
+const NOTHING: FolderContents = { candidates: [], others: [] };
+
+/** The only candidate for a part; none or several are a {@link ModelError} that lists what there is. */
+function only(found: FolderContents, part: ModelPart, place: Place, hint = ""): Candidate {
+  const [first, ...more] = found.candidates.filter((candidate) => candidate.part === part);
+  if (first && more.length === 0) return first;
+  if (!first) {
+    const seen = [...found.candidates.map(({ path, part: other }) => `${path}: a ${PART_TITLES[other]}`), ...found.others];
+    const rest = seen.length > 0 ? `; found ${seen.join("; ")}` : "; found no checkpoint";
+    throw new ModelError(`${place.folder ?? ""}: no ${PART_TITLES[part]}${hint}${rest}`);
+  }
+  const paths = [first, ...more].map(({ path }) => path).join(", ");
+  throw new ModelError(`${place.folder ?? ""}: more than one ${PART_TITLES[part]}${hint}: ${paths}; name one of them`);
+}
+
+/** Of several autoencoders in a folder the one that fits is meant; alone, it must fit. */
+function fittingVae(found: FolderContents, sizes: InfinitySizes, transformer: Candidate, place: Place): Candidate {
+  const vaes = found.candidates.filter(({ part }) => part === "vae");
+  const fits = vaes.filter((vae) => {
+    try {
+      pair(sizes, transformer, vae);
+      return true;
+    } catch (error) {
+      if (error instanceof ModelError) return false;
+      throw error;
+    }
+  });
+  const [model] = publishedBySize(sizes, transformer.path);
+  const hint = model ? ` (${model.title} works only with ${model.vae})` : "";
+  return only(fits.length > 0 ? { ...found, candidates: fits } : found, "vae", place, hint);
+}
+
+/** Checks an autoencoder and that the transformer was made for it. */
+function pair(sizes: InfinitySizes, transformer: Candidate, vae: Candidate): InfinityConfig {
+  const config = inferVaeConfig(vae.tensors, vae.path);
+  checkVae(vae.tensors, config, vae.path);
+  return pairWithVae(sizes, config, { infinity: transformer.path, vae: vae.path });
+}
+
+/** The text encoder the caller named, the one in the model's folder, or FLAN-T5-XL from the cache if that is what fits. */
+async function textEncoderFor(
+  { textChannels }: InfinityConfig,
+  found: FolderContents,
+  place: Place,
+  { textEncoder }: ResolveOptions,
+  shelf: Shelf,
+): Promise<TextEncoderFiles> {
+  const local = found.candidates.some(({ part }) => part === "text encoder");
+  const named = typeof textEncoder === "string" ? textEncoder : local ? undefined : await cachedT5(textChannels, place);
+  const files =
+    named === undefined
+      ? await checkTextEncoder(only(found, "text encoder", place))
+      : await textEncoderIn(named, shelf);
+  if (files.config.width !== textChannels) {
+    const { path, config } = files;
+    throw new ModelError(`${path}: a wrong text encoder: its width is ${config.width}, the model needs ${textChannels}`);
+  }
+  return files;
+}
+
+/** FLAN-T5-XL in the cache; undefined where the model needs another width. */
+async function cachedT5(textChannels: number, { published, folder }: Place): Promise<string | undefined> {
+  if (textChannels !== FLAN_T5_XL_CHANNELS) return undefined;
+  const snapshot = await snapshotFolder(FLAN_T5_XL.repo);
+  if (snapshot !== undefined && (await isFolder(snapshot)) === true) return snapshot;
+  const name = published?.name ?? "infinity-2b";
+  throw new ModelError(
+    `${published?.name ?? folder ?? ""}: its text encoder ${FLAN_T5_XL.repo} is not downloaded yet; run: scalekv download ${name}`,
+  );
+}

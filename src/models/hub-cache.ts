@@ -1,0 +1,26 @@
+/**
+ * The cache that Hugging Face's tools share: `models--owner--name/refs/main` holds a commit,
+ * `snapshots/<commit>/<path>` links to `blobs/<checksum>`.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { getHFHubCachePath, getRepoFolderName } from "@huggingface/hub";
+
+/** The branch that is looked up. */
+export const REVISION = "main";
+
+/** The folder of a repository. The cache's root: `HF_HUB_CACHE`, `HF_HOME`, or `~/.cache/huggingface/hub`. */
+export function repoFolder(repo: string): string {
+  return join(getHFHubCachePath(), getRepoFolderName({ type: "model", name: repo }));
+}
+
+/** The folder of the snapshot that `main` points to; undefined where nothing of the repository was downloaded. */
+export async function snapshotFolder(repo: string): Promise<string | undefined> {
+  try {
+    const commit = (await readFile(join(repoFolder(repo), "refs", REVISION), "utf8")).trim();
+    return join(repoFolder(repo), "snapshots", commit);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * What a text means to the transformer, computed once an image for each text by itself (so that it never depends on
+ * the texts beside it): the first token, the modulation of every block and of the head, and every block's keys and
+ * values for cross-attention, which the published code computes again at every scale.
+ */
+import { sliceRows } from "../../checkpoint/tensor.js";
+import { GraphBuilder, type Value } from "../../graph/builder.js";
+import type { GraphModel } from "../../graph/model.js";
+import * as op from "../../graph/ops/index.js";
+import { NORM_EPSILON, type InfinityConfig } from "./config.js";
+import { blockPrefix, type Lookup } from "./names.js";
+
+/**
+ * The conditioning graph.
+ *
+ * Input: `features` [1, text, textChannels], the text encoder's last hidden state.
+ * Outputs: `start` [1, 1, C], the first scale's token; `modulation` [1, 6, C]; `head_modulation` [1, 2, C]; for every
+ * layer `text_k.{layer}` [1, H, dim, text], divided by √dim, and `text_v.{layer}` [1, H, text, dim].
+ */
+export function buildConditioning(config: InfinityConfig, lookup: Lookup): Promise<GraphModel> {
+  const g = new GraphBuilder("conditioning");
+  const weight = (name: string): Value => g.weight(lookup(name));
+  const { width: C } = config;
+  const features = g.input("features", "float32", [1, "text", config.textChannels]);
+  const text = op.RmsNormalization(g, features, weight("text_norm.weight"), NORM_EPSILON);
+  const condition = attentivePool(g, lookup, text);
+
+  const level0 = op.Gather(g, weight("lvl_embed.weight"), g.ints([0]));
+  const start = op.Add(g, condition, op.Add(g, weight("pos_start"), level0));
+  g.output("start", start, "float32", [1, 1, C]);
+  const activated = op.Silu(g, condition);
+  modulationOutput(g, "modulation", activated, weight, "shared_ada_lin.1", 6, C);
+  modulationOutput(g, "head_modulation", activated, weight, "head_nm.ada_lin.1", 2, C);
+
+  const hidden = op.FastGelu(g, op.Linear(g, text, weight("text_proj_for_ca.0.weight"), weight("text_proj_for_ca.0.bias")));
+  const projected = op.Linear(g, hidden, weight("text_proj_for_ca.2.weight"), weight("text_proj_for_ca.2.bias"));
+  for (let layer = 0; layer < config.depth; layer++) textKeysAndValues(g, config, lookup, projected, layer);
+  return g.build();
+}
+
+/** The text as one vector [1, 1, C]: learned queries, one a head, attend to the text's tokens. */
+function attentivePool(g: GraphBuilder, lookup: Lookup, text: Value): Value {
+  const prefix = "text_proj_for_sos.ca";
+  const queries = lookup(`${prefix}.mat_q`);
+  const [, heads = 0, dim = 0] = queries.shape;
+  const { keys, values } = keysAndValues(g, lookup, text, prefix, heads, dim);
+  const q = op.Reshape(g, g.weight(queries), [1, heads, 1, dim]);
+  const read = op.MatMul(g, op.Softmax(g, op.MatMul(g, q, keys)), values);
+  const pooled = op.Reshape(g, read, [1, 1, heads * dim]);
+  return op.Linear(g, pooled, g.weight(lookup(`${prefix}.proj.weight`)), g.weight(lookup(`${prefix}.proj.bias`)));
+}
+
+/** Keys [1, H, dim, text], divided by √dim, and values [1, H, text, dim] of a cross-attention's `mat_kv`. */
+function keysAndValues(
+  g: GraphBuilder,
+  lookup: Lookup,
+  text: Value,
+  prefix: string,
+  heads: number,
+  dim: number,
+): { keys: Value; values: Value } {
+  const matrix = lookup(`${prefix}.mat_kv.weight`);
+  const C = heads * dim;
+  const project = (part: number, bias: string): Value => {
+    const rows = g.weight(sliceRows(matrix, part * C, (part + 1) * C));
+    return op.Reshape(g, op.Linear(g, text, rows, g.weight(lookup(`${prefix}.${bias}`))), [0, 0, heads, dim]);
+  };
+  const keys = op.Transpose(g, project(0, "zero_k_bias"), [0, 2, 3, 1]);
+  return {
+    keys: op.Mul(g, keys, g.scalar(1 / Math.sqrt(dim))),
+    values: op.Transpose(g, project(1, "v_bias"), [0, 2, 1, 3]),
+  };
+}
+
+function textKeysAndValues(g: GraphBuilder, config: InfinityConfig, lookup: Lookup, text: Value, layer: number): void {
+  const dim = config.width / config.heads;
+  const { keys, values } = keysAndValues(g, lookup, text, `${blockPrefix(config, layer)}.ca`, config.heads, dim);
+  g.output(`text_k.${layer}`, keys, "float32", [1, config.heads, dim, "text"]);
+  g.output(`text_v.${layer}`, values, "float32", [1, config.heads, "text", dim]);
+}
+
+/** A linear layer on the activated condition, seen as `parts` vectors of width C. */
+function modulationOutput(
+  g: GraphBuilder,
+  name: string,
+  activated: Value,
+  weight: (name: string) => Value,
+  layer: string,
+  parts: number,
+  C: number,
+): void {
+  const flat = op.Linear(g, activated, weight(`${layer}.weight`), weight(`${layer}.bias`));
+  g.output(name, op.Reshape(g, flat, [1, parts, C]), "float32", [1, parts, C]);
+}

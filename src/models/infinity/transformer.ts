@@ -1,0 +1,132 @@
+/**
+ * The Infinity transformer on a device: one session a layer and four small ones around them. It knows how to run a scale
+ * through a layer; what is drawn, and when to guide, is the generation loop's business.
+ */
+import type { CacheStore } from "../../cache/store.js";
+import type { GraphModel } from "../../graph/model.js";
+import { keepsOutputs } from "../../runtime/device.js";
+import { Session, type SessionOptions } from "../../runtime/session.js";
+import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
+import { buildConditioning } from "./conditioning.js";
+import type { InfinityConfig } from "./config.js";
+import { buildEmbedding, buildGuidance, buildHead } from "./ends.js";
+import { buildLayer } from "./layer.js";
+import type { Lookup } from "./names.js";
+import type { RotaryTables } from "./rope.js";
+import type { TextCondition, TextRows } from "./text.js";
+
+/** What is the same for every layer of one scale. */
+export interface ScaleContext {
+  readonly text: TextRows;
+  /** Tokens of the scale's map. */
+  readonly tokens: number;
+  readonly rotary: RotaryTables;
+  readonly cache: CacheStore;
+  /** Whether a later scale will look back on this one. */
+  readonly remember: boolean;
+}
+
+/** A loaded transformer; `dispose` gives its memory back. */
+export class Transformer {
+  private constructor(
+    readonly config: InfinityConfig,
+    /** Hidden states and caches stay in device memory between runs. */
+    readonly onDevice: boolean,
+    private readonly conditioning: Session,
+    private readonly embedding: Session,
+    private readonly guidance: Session,
+    private readonly layers: readonly Session[],
+    private readonly head: Session,
+  ) {}
+
+  /** Builds and loads all graphs, telling `onPiece` after each. An unusable device is a `DeviceError`. */
+  static async load(
+    config: InfinityConfig,
+    lookup: Lookup,
+    options: SessionOptions,
+    onPiece: (done: number, total: number) => void = () => undefined,
+  ): Promise<Transformer> {
+    const onDevice = keepsOutputs(options.device);
+    const resident = { ...options, outputs: onDevice ? ("gpu-buffer" as const) : ("cpu" as const) };
+    const loaded: Session[] = [];
+    const load = async (graph: Promise<GraphModel>, where: SessionOptions): Promise<Session> => {
+      const session = await Session.create(await graph, where);
+      onPiece(loaded.push(session), config.depth + 4);
+      return session;
+    };
+    try {
+      const conditioning = await load(buildConditioning(config, lookup), options);
+      const embedding = await load(buildEmbedding(config, lookup), resident);
+      const guidance = await load(buildGuidance(config), resident);
+      const layers: Session[] = [];
+      for (let layer = 0; layer < config.depth; layer++) {
+        layers.push(await load(buildLayer(config, lookup, layer, { cacheOutput: onDevice ? "all" : "new" }), resident));
+      }
+      const head = await load(buildHead(config, lookup), options);
+      return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head);
+    } catch (error) {
+      await Promise.all(loaded.map((session) => session.dispose()));
+      throw error;
+    }
+  }
+
+  /** What one text means: `features` [tokens, textChannels] of the text encoder. */
+  async condition(features: Float32Array): Promise<TextCondition> {
+    const tokens = features.length / this.config.textChannels;
+    const outputs = await this.conditioning.run({ features: float32(features, [1, tokens, this.config.textChannels]) });
+    return { tokens, outputs };
+  }
+
+  /** The hidden state [rows, tokens, C] of a scale but the first, from `codes` [rows, tokens, bits]. */
+  async embed(codes: Float32Array, rows: number, tokens: number, scale: number): Promise<Tensor> {
+    const feeds = { codes: float32(codes, [rows, tokens, this.config.bits]), level: int64([scale], [1]) };
+    return (await this.embedding.run(feeds)).x!;
+  }
+
+  /** Runs one layer; `x` [rows, tokens, C] is consumed. */
+  async layer(layer: number, x: Tensor, context: ScaleContext): Promise<Tensor> {
+    const { text, tokens, rotary, cache, remember } = context;
+    const { width, heads } = this.config;
+    const angles = [tokens, width / heads / 2];
+    const past = cache.past(layer);
+    const y = this.onDevice ? null : float32(new Float32Array(x.size), x.dims);
+    const targets = remember ? cache.targets(layer, tokens) : undefined;
+    const written = await this.layers[layer]!.run(
+      {
+        x,
+        modulation: text.modulation,
+        cos: float32(rotary.cos, angles),
+        sin: float32(rotary.sin, angles),
+        past_k: past.k,
+        past_v: past.v,
+        text_k: text.layers[layer]!.k,
+        text_v: text.layers[layer]!.v,
+        text_bias: text.bias,
+      },
+      targets ? { y, new_k: targets.k, new_v: targets.v } : { y },
+    );
+    if (targets) cache.accept(layer, tokens, { k: written.new_k!, v: written.new_v! });
+    if (this.onDevice) x.dispose();
+    return y ?? written.y!;
+  }
+
+  /** Guidance on the hidden state: both halves of `x` [2 · batch, tokens, C] become their guided mix. */
+  async guide(x: Tensor, guidance: number): Promise<Tensor> {
+    const { y } = await this.guidance.run({ x, guidance: float32(Float32Array.of(guidance), []) });
+    if (this.onDevice) x.dispose();
+    return y!;
+  }
+
+  /** Logits [rows, tokens, 2 · bits] of the rows; `x` is consumed. */
+  async logits(x: Tensor, { headModulation }: TextRows): Promise<Float32Array> {
+    const { logits } = await this.head.run({ x, modulation: headModulation });
+    if (this.onDevice) x.dispose();
+    return values(logits!);
+  }
+
+  /** Frees all sessions. */
+  async dispose(): Promise<void> {
+    const { conditioning, embedding, guidance, layers, head } = this;
+    await Promise.all([conditioning, embedding, guidance, ...layers, head].map((session) => session.dispose()));
+  }
+}

@@ -1,0 +1,103 @@
+/** Checkpoints found on disk and opened while a model is put together; whoever made the shelf closes it. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { openCheckpoint } from "../checkpoint/open.js";
+import { CheckpointError, ModelError } from "../errors.js";
+import type { Tensors } from "./manifest.js";
+import { findPart, PART_TITLES, partTensors, type ModelPart } from "./parts.js";
+
+/** A checkpoint that holds a part of a model. */
+export interface Candidate {
+  readonly path: string;
+  readonly part: ModelPart;
+  /** By the names this project uses. */
+  readonly tensors: Tensors;
+}
+
+/** What a folder holds. */
+export interface FolderContents {
+  readonly candidates: readonly Candidate[];
+  /** Files that look like checkpoints and are of no use, with the reason. */
+  readonly others: readonly string[];
+}
+
+/** Opens checkpoints and keeps them until it is closed itself. */
+export class Shelf {
+  private readonly opened: Checkpoint[] = [];
+
+  /** Opens a checkpoint that must hold this part; another content is a {@link ModelError}. */
+  async require(path: string, part: ModelPart): Promise<Candidate> {
+    const candidate = await this.open(path);
+    if (candidate?.part === part) return candidate;
+    const is = candidate ? `a ${PART_TITLES[candidate.part]}` : "no part of a model";
+    throw new ModelError(`${path}: expected a ${PART_TITLES[part]}, this is ${is}`);
+  }
+
+  /**
+   * Opens every checkpoint in a folder and in the folders right below it. One that cannot be read does not stop the
+   * search, since nobody may need it.
+   */
+  async search(folder: string): Promise<FolderContents> {
+    const candidates: Candidate[] = [];
+    const others: string[] = [];
+    for (const path of await checkpointPaths(folder)) {
+      try {
+        const candidate = await this.open(path);
+        if (candidate) candidates.push(candidate);
+        else others.push(`${path}: no part of a model`);
+      } catch (error) {
+        if (!(error instanceof CheckpointError || error instanceof ModelError)) throw error;
+        others.push(error.message);
+      }
+    }
+    return { candidates, others };
+  }
+
+  async close(): Promise<void> {
+    const sources = this.opened.splice(0).flatMap((checkpoint) => checkpoint.sources);
+    await Promise.all(sources.map((source) => source.close()));
+  }
+
+  private async open(path: string): Promise<Candidate | undefined> {
+    const checkpoint = await openCheckpoint(path);
+    this.opened.push(checkpoint);
+    const place = findPart(checkpoint.tensors);
+    return place && { path, part: place.part, tensors: partTensors(checkpoint.tensors, place, path) };
+  }
+}
+
+/** True for a folder, false for a file, undefined where there is nothing. */
+export async function isFolder(path: string): Promise<boolean | undefined> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** The checkpoints in a folder and in the folders right below it, in the order of their names. */
+async function checkpointPaths(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).sort();
+  const paths = inOneFolder(folder, names);
+  for (const name of names) {
+    const below = join(folder, name);
+    if (await isFolder(below)) paths.push(...inOneFolder(below, (await readdir(below)).sort()));
+  }
+  return paths;
+}
+
+/**
+ * With an index, the folder itself is the checkpoint and its shards are not. Repositories on the Hub hold the same
+ * weights as `model.safetensors` and `pytorch_model.bin`; the first is taken.
+ */
+function inOneFolder(folder: string, names: readonly string[]): string[] {
+  const pickles = names.filter((name) => /\.(pth|pt)$/.test(name));
+  if (names.some((name) => /\.(safetensors|bin)\.index\.json$/.test(name))) {
+    return [folder, ...pickles.map((name) => join(folder, name))];
+  }
+  const safe = names.filter((name) => name.endsWith(".safetensors"));
+  const bins = safe.includes("model.safetensors") ? [] : names.filter((name) => name.endsWith(".bin"));
+  return [...pickles, ...safe, ...bins].map((name) => join(folder, name));
+}

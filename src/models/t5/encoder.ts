@@ -1,0 +1,179 @@
+/**
+ * The T5 encoder: token ids in, the last hidden state out.
+ *
+ * One session a layer. The XL encoder's take 4.6 GB as float32 and serve one pass before a
+ * whole image, so they can be streamed: loaded, run over every text of the call, and released, one after another.
+ * Each text runs alone and without padding, so that its features never depend on the texts beside it.
+ */
+import type { Checkpoint } from "../../checkpoint/checkpoint.js";
+import { readFloat32 } from "../../checkpoint/read.js";
+import { sliceRows } from "../../checkpoint/tensor.js";
+import { ModelError, OptionError } from "../../errors.js";
+import type { Device } from "../../runtime/device.js";
+import { Session } from "../../runtime/session.js";
+import { float32, values, type Tensor } from "../../runtime/tensor.js";
+import type { T5Config } from "./config.js";
+import { buildT5Layer } from "./graph.js";
+import { positionBias } from "./position-bias.js";
+import { t5Weights, type T5Weights } from "./weights.js";
+
+/** How the encoder is loaded. */
+export interface T5Options {
+  readonly device: Device;
+  /** Threads inside one operator on the CPU; default: ONNX Runtime's own. */
+  readonly threads?: number | undefined;
+  /** True: a layer is loaded when its turn comes and released after it. False: all layers are loaded once and kept. */
+  readonly stream: boolean;
+  /** Stops loading; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called for each loaded layer, `done` from 1 to `total`; never with `stream`. */
+  readonly onLoad?: ((done: number, total: number) => void) | undefined;
+}
+
+/** How one call runs. */
+export interface EncodeOptions {
+  /** Looked at before every layer; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each layer has run over all texts, `layer` from 1 to `layers`. */
+  readonly onLayer?: ((layer: number, layers: number) => void) | undefined;
+}
+
+/** A T5 encoder over an open checkpoint; the checkpoint stays the caller's and must outlive it. */
+export class T5Encoder {
+  private constructor(
+    readonly config: T5Config,
+    private readonly file: string,
+    private readonly weights: T5Weights,
+    /** The first block's table, [relativeBuckets, heads]. */
+    private readonly relativeBias: Float32Array,
+    private readonly options: T5Options,
+    /** All layers' sessions; undefined when they are streamed. */
+    private resident: Session[] | undefined,
+  ) {}
+
+  /**
+   * Checks the weights against the configuration and, unless they are streamed, loads all layers.
+   *
+   * Errors: `ModelError` for a missing or misshapen tensor, `DeviceError` where the device refuses a graph.
+   */
+  static async create(
+    config: T5Config,
+    checkpoint: Pick<Checkpoint, "path" | "tensors">,
+    options: T5Options,
+  ): Promise<T5Encoder> {
+    const weights = t5Weights(config, checkpoint);
+    const relativeBias = await readFloat32(weights.relativeBias);
+    const encoder = new T5Encoder(config, checkpoint.path, weights, relativeBias, options, undefined);
+    if (!options.stream) await encoder.loadAll();
+    return encoder;
+  }
+
+  /** Bytes of weights in memory at once, float32 as the runtime holds them: one layer when streamed, else all. */
+  get weightsBytes(): number {
+    const { width, heads, headDim, hidden, layers } = this.config;
+    const layer = 4 * (4 * width * heads * headDim + 3 * width * hidden + 2 * width);
+    return this.options.stream ? layer : layer * layers;
+  }
+
+  /** Features of one text, [ids.length, width]. See {@link encodeAll}. */
+  async encode(ids: readonly number[], options?: EncodeOptions): Promise<Float32Array> {
+    const [features] = await this.encodeAll([ids], options);
+    return features as Float32Array;
+  }
+
+  /**
+   * Features of several texts, each [ids.length, width]; a layer runs over all of them before the next is loaded.
+   *
+   * Errors: `OptionError` for a text without tokens, `ModelError` for an id outside the vocabulary.
+   */
+  async encodeAll(texts: readonly (readonly number[])[], options: EncodeOptions = {}): Promise<Float32Array[]> {
+    for (const ids of texts) this.checkIds(ids);
+    const { layers } = this.config;
+    const biases = this.positionBiases(texts);
+    const states = await Promise.all(texts.map((ids) => this.embed(ids)));
+    for (let layer = 0; layer < layers; layer++) {
+      options.signal?.throwIfAborted();
+      await this.withLayer(layer, async (session) => {
+        for (const [i, x] of states.entries()) {
+          const { y } = await session.run({ x, position_bias: biases.get(x.dims[0] ?? 0) as Tensor });
+          states[i] = y as Tensor;
+        }
+      });
+      options.onLayer?.(layer + 1, layers);
+    }
+    return states.map(values);
+  }
+
+  /** Frees the layers; the encoder cannot be used after that. */
+  async dispose(): Promise<void> {
+    const sessions = this.resident ?? [];
+    this.resident = [];
+    for (const session of sessions) await session.dispose();
+  }
+
+  private async loadAll(): Promise<void> {
+    const { signal, onLoad } = this.options;
+    this.resident = [];
+    try {
+      for (let layer = 0; layer < this.config.layers; layer++) {
+        signal?.throwIfAborted();
+        this.resident.push(await this.load(layer));
+        onLoad?.(layer + 1, this.config.layers);
+      }
+    } catch (error) {
+      await this.dispose();
+      throw error;
+    }
+  }
+
+  private async load(layer: number): Promise<Session> {
+    return Session.create(await buildT5Layer(this.config, this.weights, layer), this.options);
+  }
+
+  /** Runs `work` with a layer's session, releasing it afterwards where layers are streamed. */
+  private async withLayer(layer: number, work: (session: Session) => Promise<void>): Promise<void> {
+    if (this.resident) {
+      const session = this.resident[layer];
+      if (!session) throw new Error("the text encoder was used after it was disposed");
+      return work(session);
+    }
+    const session = await this.load(layer);
+    try {
+      await work(session);
+    } finally {
+      await session.dispose();
+    }
+  }
+
+  private checkIds(ids: readonly number[]): void {
+    if (ids.length === 0) throw new OptionError("text: no tokens, where even an empty text has the final </s>");
+    const { vocabulary } = this.config;
+    const stray = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+    if (stray !== undefined) {
+      throw new ModelError(`${this.file}: token ${stray} is outside the vocabulary of ${vocabulary}; is the tokenizer another model's?`);
+    }
+  }
+
+  /** The bias of every length that occurs, [heads, length, length]; texts of one length share it. */
+  private positionBiases(texts: readonly (readonly number[])[]): Map<number, Tensor> {
+    const { config, relativeBias } = this;
+    const lengths = new Set(texts.map((ids) => ids.length));
+    return new Map(
+      [...lengths].map((length) => {
+        const bias = positionBias(relativeBias, config, length);
+        return [length, float32(bias, [config.heads, length, length])];
+      }),
+    );
+  }
+
+  /** The texts' rows of the embedding, [ids.length, width]; the rest of it is never read. */
+  private async embed(ids: readonly number[]): Promise<Tensor> {
+    const { width } = this.config;
+    const x = new Float32Array(ids.length * width);
+    const { embedding } = this.weights;
+    await Promise.all(
+      ids.map(async (id, i) => x.set(await readFloat32(sliceRows(embedding, id, id + 1)), i * width)),
+    );
+    return float32(x, [ids.length, width]);
+  }
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests that drive a real browser: `npm run test:browser`, with Chromium installed. */
+export default defineConfig({
+  test: {
+    include: ["test/browser/**/*.test.ts"],
+    pool: "forks",
+    maxWorkers: 1,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
