@@ -40,3 +40,16 @@ export function countComments(source) {
   visit(source);
   return lines.size;
 }
+
+/** Lines (from 1) that name the type `any`. */
+export function linesWithAny(source) {
+  const found = [];
+  const visit = (node) => {
+    if (node.kind === ts.SyntaxKind.AnyKeyword) {
+      found.push(source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}

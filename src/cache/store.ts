@@ -19,8 +19,8 @@ export interface CacheStore {
   readonly output: "new" | "all";
   /** The cached tokens of a layer; the views are valid until the next `accept` of that layer. */
   past(layer: number): KeysAndValues;
-  /** Where the graph writes `tokens` new tokens' keys and values; null where the device allocates. */
-  targets(layer: number, tokens: number): { k: Tensor | null; v: Tensor | null };
+  /** Where a graph on the host writes `tokens` new tokens' keys and values; a device allocates by itself. */
+  targets(layer: number, tokens: number): KeysAndValues | undefined;
   /** Takes what the graph wrote for `tokens` new tokens of a layer. */
   accept(layer: number, tokens: number, written: KeysAndValues): void;
   /** Bytes that cached tokens take now, all layers. */
@@ -121,8 +121,8 @@ export class DeviceStore implements CacheStore {
     return this.layers[layer]!;
   }
 
-  targets(): { k: null; v: null } {
-    return { k: null, v: null };
+  targets(): undefined {
+    return undefined;
   }
 
   accept(layer: number, _tokens: number, written: KeysAndValues): void {

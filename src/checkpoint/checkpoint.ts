@@ -14,6 +14,11 @@ export interface Checkpoint {
   readonly sources: readonly ByteSource[];
 }
 
+/** Gives back the files of a checkpoint; its tensors cannot be read afterwards. */
+export async function closeCheckpoint(checkpoint: Checkpoint): Promise<void> {
+  await Promise.all(checkpoint.sources.map((source) => source.close()));
+}
+
 /** Tensors below one of the published nestings, names without the prefix; the first prefix that has any wins. */
 export function subtree(
   tensors: ReadonlyMap<string, StoredTensor>,

@@ -12,8 +12,15 @@ const SHOWN_CHARACTERS = 80;
 
 /** Text out of a file, made fit for one line of an error message: quoted, escaped, shortened. */
 export function quoted(text: string): string {
-  const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
-  return JSON.stringify(shown).replace(/[\u007f-\u009f\u2028\u2029]/g, "?");
+  return shown(text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
+}
+
+/** A value of a file's JSON, made fit for one line of an error message. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "(missing)";
+  const json = JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029]/g, "?");
+  // Escapes may take six characters for one.
+  return json.length > 8 * SHOWN_CHARACTERS ? `${json.slice(0, SHOWN_CHARACTERS)}…` : json;
 }
 
 /** Sequential reader of a byte array; integers are little-endian unless said otherwise. */
@@ -57,7 +64,7 @@ export class ByteCursor {
   /** An unsigned 64-bit length or offset; values from 2^53 up are refused, no file is that long. */
   u64(): number {
     const value = Number(this.view.getBigUint64(this.advance(8), true));
-    if (!Number.isSafeInteger(value)) throw this.error(`the number ${value} is larger than any file`);
+    if (!Number.isSafeInteger(value)) throw this.error(`a length or offset of ${value} is larger than any file`);
     return value;
   }
 

@@ -1,32 +1,72 @@
-/** Which format a file has, by its first bytes; works wherever a {@link ByteSource} does. */
+/** Checkpoints by their path on disk: a file, an index of shards, or a folder that holds one checkpoint (Node only). */
+import { readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { CheckpointError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { quoted } from "./cursor.js";
-import { readSafetensors } from "./safetensors.js";
-import type { ByteSource } from "./source.js";
-import { readTorchLegacy } from "./torch-legacy.js";
-import { readTorchZip } from "./torch-zip.js";
+import { openFile } from "./file-source.js";
+import { openCheckpointSource } from "./format.js";
+import { openSharded } from "./sharded.js";
 
-/** Bytes to tell the formats apart: safetensors shows itself at byte 8. */
-const SIGNATURE_BYTES = 9;
+const INDEX = /\.(safetensors|bin)\.index\.json$/;
+const CHECKPOINT = /\.(safetensors|pth|pt|bin|ckpt)$/;
 
-const ZIP_SIGNATURE = "PK\u0003\u0004";
-const PICKLE_PROTOCOL = "\u0080";
+/** One of several files that an index joins. */
+const SHARD = /-\d{5}-of-\d{5}\.\w+$/;
+
+/** Hugging Face's names for the same weights in two formats; where both lie in a folder, safetensors is the one read. */
+const HUGGING_FACE = /^model\.safetensors(\.index\.json)?$/;
+const HUGGING_FACE_TORCH = /^pytorch_model\.bin(\.index\.json)?$/;
 
 /**
- * Opens one file: torch ZIP, torch legacy or safetensors. Nothing but directories is read, and nothing of the file is
- * executed. The source stays the caller's to close.
+ * Opens a checkpoint by its path; close it with {@link closeCheckpoint}.
  *
- * @throws CheckpointError for anything else, and for damaged files
+ * @param path a checkpoint file, a `*.index.json`, or a folder with exactly one of them
+ * @throws CheckpointError naming the path and what is wrong with it; no file stays open then
  */
-export async function openCheckpointSource(source: ByteSource): Promise<Checkpoint> {
-  const bytes = await source.read(0, Math.min(source.size, SIGNATURE_BYTES));
-  const head = String.fromCharCode(...bytes);
-  // Before the pickle: a header length may well begin with the byte that opens a pickle.
-  if (head[8] === "{") return readSafetensors(source);
-  if (head.startsWith(ZIP_SIGNATURE)) return readTorchZip(source);
-  if (head.startsWith(PICKLE_PROTOCOL)) return readTorchLegacy(source);
-  throw new CheckpointError(
-    `${source.name}: neither a torch nor a safetensors checkpoint; ${source.size} bytes that begin with ${quoted(head)}`,
-  );
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const file = (await isFolder(path)) ? join(path, await onlyCheckpoint(path)) : path;
+  return INDEX.test(file) ? openIndex(file) : openSingle(file);
+}
+
+async function openSingle(file: string): Promise<Checkpoint> {
+  const source = await openFile(file);
+  try {
+    return await openCheckpointSource(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+async function openIndex(file: string): Promise<Checkpoint> {
+  const index = await openFile(file);
+  try {
+    return await openSharded(index, (shard) => openFile(join(dirname(file), shard)));
+  } finally {
+    await index.close();
+  }
+}
+
+/** Pipes and devices are refused: opening one could wait for ever. */
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new CheckpointError(`${path}: no such file or folder, or no permission to see it`);
+  if (!found.isFile() && !found.isDirectory()) throw new CheckpointError(`${path}: neither a file nor a folder`);
+  return found.isDirectory();
+}
+
+/** Name of the one checkpoint in a folder. */
+async function onlyCheckpoint(folder: string): Promise<string> {
+  const names = (await readdir(folder)).sort();
+  const whole = names.filter((name) => INDEX.test(name) || (CHECKPOINT.test(name) && !SHARD.test(name)));
+  const twice = whole.some((name) => HUGGING_FACE.test(name));
+  const found = twice ? whole.filter((name) => !HUGGING_FACE_TORCH.test(name)) : whole;
+  const [only] = found;
+  if (only === undefined)
+    throw new CheckpointError(`${folder}: no checkpoint in this folder (*.pth, *.safetensors, …)`);
+  if (found.length > 1) {
+    throw new CheckpointError(`${folder}: ${found.length} checkpoints, name one of them: ${quoted(found.join(", "))}`);
+  }
+  return only;
 }

@@ -36,7 +36,10 @@ export interface PickleWorld {
   persistent(id: PickleValue): PickleObject | undefined;
 }
 
-/** State of one reading. Every method that finds the pickle malformed throws CheckpointError. */
+/**
+ * State of one reading. Each opcode is one method; those without a value return the machine, so that a table of opcodes
+ * can be written as expressions. A method that finds the pickle malformed throws CheckpointError.
+ */
 export class PickleMachine {
   private stack: PickleValue[] = [];
   /** Stacks put aside by MARK, innermost last. */
@@ -48,8 +51,9 @@ export class PickleMachine {
     private readonly world: PickleWorld,
   ) {}
 
-  push(value: PickleValue): void {
+  push(value: PickleValue): this {
     this.stack.push(value);
+    return this;
   }
 
   pop(): PickleValue {
@@ -63,9 +67,10 @@ export class PickleMachine {
     return Array.from({ length: count }, () => this.pop()).reverse();
   }
 
-  mark(): void {
+  mark(): this {
     this.marked.push(this.stack);
     this.stack = [];
+    return this;
   }
 
   /** Everything since the last mark. */
@@ -78,30 +83,32 @@ export class PickleMachine {
   }
 
   /** Keeps the value on top under a number. */
-  remember(index: number): void {
+  remember(index: number): this {
     this.memo.set(index, this.top());
+    return this;
   }
 
   /** Keeps the value on top under the next number. */
-  rememberNext(): void {
-    this.remember(this.memo.size);
+  rememberNext(): this {
+    return this.remember(this.memo.size);
   }
 
-  recall(index: number): void {
+  recall(index: number): this {
     const value = this.memo.get(index);
     if (value === undefined) throw this.cursor.error(`the pickle recalls value ${index}, which it never kept`);
-    this.push(value);
+    return this.push(value);
   }
 
-  append(items: readonly PickleValue[]): void {
+  append(items: readonly PickleValue[]): this {
     const list = this.top();
     if (!Array.isArray(list)) throw this.cursor.error("the pickle appends to something that is not a list");
     // One by one: as arguments of a single push, a million items would overflow the call stack.
     for (const item of items) list.push(item);
+    return this;
   }
 
   /** Key, value, key, value, … into the dictionary on top. */
-  setItems(pairs: readonly PickleValue[]): void {
+  setItems(pairs: readonly PickleValue[]): this {
     const dictionary = this.top();
     if (!(dictionary instanceof Map)) throw this.cursor.error("the pickle sets items of what is not a dictionary");
     for (let i = 0; i < pairs.length; i += 2) {
@@ -109,27 +116,30 @@ export class PickleMachine {
       if (key === undefined || value === undefined) throw this.cursor.error("a dictionary has a key without a value");
       dictionary.set(key, value);
     }
+    return this;
   }
 
-  pushGlobal(module: PickleValue, name: PickleValue): void {
+  pushGlobal(module: PickleValue, name: PickleValue): this {
     if (typeof module !== "string" || typeof name !== "string") {
       throw this.cursor.error("the pickle names a global by something that is not text");
     }
     const found = this.world.global(module, name);
     if (!found) {
-      throw this.cursor.error(`asks for ${quoted(`${module}.${name}`)}, which is not part of a checkpoint; nothing ran`);
+      throw this.cursor.error(
+        `asks for ${quoted(`${module}.${name}`)}, which is not part of a checkpoint; nothing ran`,
+      );
     }
-    this.push(found);
+    return this.push(found);
   }
 
-  pushPersistent(): void {
+  pushPersistent(): this {
     const found = this.world.persistent(this.pop());
     if (!found) throw this.cursor.error("the pickle refers to something that is not a storage of a type we read");
-    this.push(found);
+    return this.push(found);
   }
 
   /** Calls the value below the arguments: our stand-in runs, never anything of the file. */
-  call(): void {
+  call(): this {
     const args = this.pop();
     const callee = this.pop();
     if (!(callee instanceof PickleCallable)) throw this.cursor.error("the pickle calls something that is not a class");
@@ -137,16 +147,17 @@ export class PickleMachine {
     if (result === undefined) {
       throw this.cursor.error(`${callee.description} is called with arguments that torch.save does not write`);
     }
-    this.push(result);
+    return this.push(result);
   }
 
   /** Attributes of an object (version numbers of a state dictionary, say): none of them is a weight. */
-  dropState(): void {
+  dropState(): this {
     this.pop();
     const owner = this.top();
     if (!(owner instanceof PickleObject || owner instanceof Map)) {
       throw this.cursor.error("the pickle sets attributes of a plain value");
     }
+    return this;
   }
 
   private top(): PickleValue {

@@ -13,7 +13,8 @@ const MAX_LONG_BYTES = 255;
 
 const STOP = 0x2e;
 
-type Step = (machine: PickleMachine) => void;
+/** One opcode; what it returns is of no interest. */
+type Step = (machine: PickleMachine) => unknown;
 
 /** A step that pushes what it reads. */
 function pushes(read: (cursor: ByteCursor) => PickleValue): Step {
@@ -43,8 +44,8 @@ const CONSTANTS: readonly (readonly [number, Step])[] = [
 
 const CONTAINERS: readonly (readonly [number, Step])[] = [
   [0x28, (machine) => machine.mark()], // MARK
-  [0x30, (machine) => void machine.pop()], // POP
-  [0x31, (machine) => void machine.takeMarked()], // POP_MARK
+  [0x30, (machine) => machine.pop()], // POP
+  [0x31, (machine) => machine.takeMarked()], // POP_MARK
   [0x29, pushes(() => [])], // EMPTY_TUPLE
   [0x85, (machine) => machine.push(machine.take(1))], // TUPLE1
   [0x86, (machine) => machine.push(machine.take(2))], // TUPLE2
@@ -76,8 +77,8 @@ const REFERENCES: readonly (readonly [number, Step])[] = [
 ];
 
 const FRAMING: readonly (readonly [number, Step])[] = [
-  [0x80, ({ cursor }) => checkProtocol(cursor, cursor.u8())], // PROTO
-  [0x95, ({ cursor }) => void cursor.u64()], // FRAME: a hint for buffering, without meaning here
+  [0x80, ({ cursor }) => readProtocol(cursor)], // PROTO
+  [0x95, ({ cursor }) => cursor.u64()], // FRAME: a hint for buffering, without meaning here
 ];
 
 const OPCODES: ReadonlyMap<number, Step> = new Map([...CONSTANTS, ...CONTAINERS, ...REFERENCES, ...FRAMING]);
@@ -99,13 +100,16 @@ export function unpickle(cursor: ByteCursor, world: PickleWorld): PickleValue {
   throw cursor.error(`the pickle has more than ${MAX_STEPS} steps`);
 }
 
-function pushStackGlobal(machine: PickleMachine): void {
+function pushStackGlobal(machine: PickleMachine): PickleMachine {
   const name = machine.pop();
-  machine.pushGlobal(machine.pop(), name);
+  return machine.pushGlobal(machine.pop(), name);
 }
 
-function checkProtocol(cursor: ByteCursor, protocol: number): void {
+/** PROTO: the protocol only says which opcodes may come. */
+function readProtocol(cursor: ByteCursor): number {
+  const protocol = cursor.u8();
   if (protocol < 2 || protocol > 5) throw cursor.error(`pickle protocol ${protocol}, only 2 to 5 are read`);
+  return protocol;
 }
 
 /** Two's complement of any length, little-endian; a number where that is exact. */

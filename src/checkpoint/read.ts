@@ -1,69 +1,83 @@
 /** Values of a stored tensor: bytes to numbers, through whatever strides the checkpoint gave it. */
-import { ELEMENT_BYTES, elementCount, isContiguous, type DType, type StoredTensor } from "./tensor.js";
+import { ModelError } from "../errors.js";
+import { quoted } from "./cursor.js";
+import { decodeElements } from "./decode.js";
+import { ELEMENT_BYTES, elementCount, isContiguous, sliceRows, type StoredTensor } from "./tensor.js";
 
-type Decode = (view: DataView, byte: number) => number;
-
-/** One element as a JavaScript number, little-endian as every published format is. */
-const DECODE: Readonly<Record<DType, Decode>> = {
-  f64: (view, byte) => view.getFloat64(byte, true),
-  f32: (view, byte) => view.getFloat32(byte, true),
-  f16: (view, byte) => halfToNumber(view.getUint16(byte, true)),
-  bf16: (view, byte) => bfloatToNumber(view.getUint16(byte, true)),
-  i64: (view, byte) => Number(view.getBigInt64(byte, true)),
-  i32: (view, byte) => view.getInt32(byte, true),
-  i8: (view, byte) => view.getInt8(byte),
-  u8: (view, byte) => view.getUint8(byte),
-  bool: (view, byte) => (view.getUint8(byte) === 0 ? 0 : 1),
-};
-
-/** IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-const word = new DataView(new ArrayBuffer(4));
-
-/** bfloat16 is the upper half of a float32. */
-export function bfloatToNumber(bits: number): number {
-  word.setUint32(0, bits << 16);
-  return word.getFloat32(0);
-}
+/** Bytes read at once, so that a huge tensor costs its values and no second copy of itself. A whole number of elements. */
+const CHUNK_BYTES = 16 * 2 ** 20;
 
 /** All values in row-major order, converted to float32 (integers beyond 2^24 are rounded). */
 export async function readFloat32(tensor: StoredTensor): Promise<Float32Array<ArrayBuffer>> {
-  return Float32Array.from(await readNumbers(tensor));
+  const values = new Float32Array(elementCount(tensor.shape));
+  await readInto(tensor, values);
+  return values;
 }
 
 /** All values in row-major order as doubles (64-bit integers beyond 2^53 are rounded). */
 export async function readNumbers(tensor: StoredTensor): Promise<Float64Array<ArrayBuffer>> {
-  const count = elementCount(tensor.shape);
-  const size = ELEMENT_BYTES[tensor.dtype];
-  const bytes = await tensor.source.read(tensor.offset, count === 0 ? 0 : spanElements(tensor) * size);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const decode = DECODE[tensor.dtype];
-  const values = new Float64Array(count);
-  if (isContiguous(tensor)) {
-    for (let i = 0; i < count; i++) values[i] = decode(view, i * size);
-    return values;
+  const values = new Float64Array(elementCount(tensor.shape));
+  await readInto(tensor, values);
+  return values;
+}
+
+/**
+ * Some rows of a matrix as float32, without reading the others: what an embedding looks up.
+ *
+ * @param tensor [rows, columns]
+ * @param indices rows in the order wanted, repeats allowed
+ * @returns [indices, columns], row-major
+ * @throws ModelError for a tensor that is no matrix and for a row it does not have
+ */
+export async function readRows(tensor: StoredTensor, indices: readonly number[]): Promise<Float32Array<ArrayBuffer>> {
+  const [rows, columns] = tensor.shape;
+  if (rows === undefined || columns === undefined || tensor.shape.length !== 2) {
+    throw new ModelError(`tensor ${quoted(tensor.name)}: [${tensor.shape.join(", ")}], expected [rows, columns]`);
   }
-  let next = 0;
-  const walk = (axis: number, element: number): void => {
-    if (axis === tensor.shape.length) {
-      values[next++] = decode(view, element * size);
-      return;
-    }
-    for (let i = 0; i < tensor.shape[axis]!; i++) walk(axis + 1, element + i * tensor.strides[axis]!);
-  };
-  walk(0, 0);
+  const outside = indices.find((row) => !(Number.isInteger(row) && row >= 0 && row < rows));
+  if (outside !== undefined) {
+    throw new ModelError(`tensor ${quoted(tensor.name)}: row ${outside} is asked for, it has ${rows} rows`);
+  }
+  const values = new Float32Array(indices.length * columns);
+  const read = indices.map(async (row, i) => {
+    values.set(await readFloat32(sliceRows(tensor, row, row + 1)), i * columns);
+  });
+  await Promise.all(read);
   return values;
 }
 
 /** Elements from the first to the last one a non-empty tensor touches, gaps included. */
 export function spanElements(tensor: StoredTensor): number {
-  return tensor.shape.reduce((span, size, axis) => span + (size - 1) * tensor.strides[axis]!, 1);
+  return tensor.shape.reduce((span, size, axis) => span + (size - 1) * (tensor.strides[axis] ?? 0), 1);
+}
+
+/** Fills `values`, which has one place for each element. */
+async function readInto(tensor: StoredTensor, values: Float32Array | Float64Array): Promise<void> {
+  if (!isContiguous(tensor)) {
+    if (values.length > 0) await readStrided(tensor, values);
+    return;
+  }
+  const { dtype, source, offset } = tensor;
+  const size = ELEMENT_BYTES[dtype];
+  const bytes = values.length * size;
+  for (let done = 0; done < bytes; done += CHUNK_BYTES) {
+    const chunk = await source.read(offset + done, Math.min(CHUNK_BYTES, bytes - done));
+    values.set(decodeElements(dtype, chunk), done / size);
+  }
+}
+
+/** Walks the axes of a view with gaps or in another order; its whole span is read at once. */
+async function readStrided(tensor: StoredTensor, values: Float32Array | Float64Array): Promise<void> {
+  const { shape, strides, dtype, source, offset } = tensor;
+  const elements = decodeElements(dtype, await source.read(offset, spanElements(tensor) * ELEMENT_BYTES[dtype]));
+  let next = 0;
+  const walk = (axis: number, first: number): void => {
+    const length = shape[axis];
+    if (length === undefined) {
+      values[next++] = elements[first] ?? NaN;
+      return;
+    }
+    for (let i = 0; i < length; i++) walk(axis + 1, first + i * (strides[axis] ?? 0));
+  };
+  walk(0, 0);
 }

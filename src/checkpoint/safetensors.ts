@@ -4,9 +4,10 @@
  */
 import { CheckpointError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { ByteCursor, quoted } from "./cursor.js";
+import { ByteCursor, quoted, shown } from "./cursor.js";
 import type { ByteSource } from "./source.js";
 import { ELEMENT_BYTES, elementCount, rowMajorStrides, type DType, type StoredTensor } from "./tensor.js";
+import { parseObject } from "./json.js";
 import { isShape, isSize, placeTensor } from "./validate.js";
 
 /** The format's own limit for the header. */
@@ -43,30 +44,21 @@ export async function readSafetensors(source: ByteSource): Promise<Checkpoint> {
 
 /** The header's entries, unchecked, and the byte at which it ends. */
 async function readHeader(source: ByteSource): Promise<{ entries: object; end: number }> {
-  const length = new ByteCursor(await source.read(0, Math.min(LENGTH_BYTES, source.size)), source.name).u64();
+  const length = new ByteCursor(
+    await source.read(0, Math.min(LENGTH_BYTES, source.size)),
+    `${source.name}: header`,
+  ).u64();
   if (length > MAX_HEADER_BYTES) {
     throw new CheckpointError(`${source.name}: a header of ${length} bytes, the limit is ${MAX_HEADER_BYTES}`);
   }
   const end = LENGTH_BYTES + length;
   if (end > source.size) {
-    throw new CheckpointError(`${source.name}: the header ends at byte ${end}, the file at ${source.size}; it is truncated`);
+    throw new CheckpointError(
+      `${source.name}: the header ends at byte ${end}, the file at ${source.size}; it is truncated`,
+    );
   }
   const text = new ByteCursor(await source.read(LENGTH_BYTES, length), `${source.name}: header`).text(length);
   return { entries: parseObject(text, `${source.name}: the header`), end };
-}
-
-/** The JSON object in a text. */
-export function parseObject(text: string, where: string): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new CheckpointError(`${where} is not JSON`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new CheckpointError(`${where} is not a JSON object`);
-  }
-  return value;
 }
 
 function place(source: ByteSource, dataStart: number, name: string, entry: unknown): StoredTensor {
@@ -74,12 +66,12 @@ function place(source: ByteSource, dataStart: number, name: string, entry: unkno
   const { dtype: label, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const dtype = typeof label === "string" && Object.hasOwn(SAFETENSORS_DTYPES, label) && SAFETENSORS_DTYPES[label];
   if (!dtype) {
-    throw refuse(`dtype ${quoted(String(label))}, only ${Object.keys(SAFETENSORS_DTYPES).join(" ")} are read`);
+    throw refuse(`dtype ${shown(label)}, only ${Object.keys(SAFETENSORS_DTYPES).join(" ")} are read`);
   }
-  if (!isSizes(shape) || !isShape(shape)) throw refuse(`shape ${quoted(JSON.stringify(shape) ?? "")} is not a shape`);
+  if (!isSizes(shape) || !isShape(shape)) throw refuse(`shape ${shown(shape)} is not a shape`);
   const [start, end] = isSizes(offsets) && offsets.length === 2 ? offsets : [];
   if (start === undefined || end === undefined || start > end) {
-    throw refuse(`data_offsets ${quoted(JSON.stringify(offsets) ?? "")} are not a range`);
+    throw refuse(`data_offsets ${shown(offsets)} are not a range`);
   }
   const count = elementCount(shape);
   const bytes = count * ELEMENT_BYTES[dtype];

@@ -4,9 +4,9 @@
  */
 import { CheckpointError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { ByteCursor, quoted } from "./cursor.js";
-import { openCheckpointSource } from "./open.js";
-import { parseObject } from "./safetensors.js";
+import { ByteCursor, quoted, shown } from "./cursor.js";
+import { openCheckpointSource } from "./format.js";
+import { parseObject } from "./json.js";
 import type { ByteSource } from "./source.js";
 import type { StoredTensor } from "./tensor.js";
 
@@ -63,7 +63,7 @@ async function readWeightMap(index: ByteSource): Promise<ReadonlyMap<string, str
 /** Shards lie beside their index: a path out of its folder is refused. */
 function plainFile(index: ByteSource, file: unknown): string {
   if (typeof file !== "string" || !/^[\w. -]*\w$/.test(file)) {
-    throw new CheckpointError(`${index.name}: shard ${quoted(String(file))} is not a plain file name`);
+    throw new CheckpointError(`${index.name}: shard ${shown(file)} is not a plain file name`);
   }
   return file;
 }

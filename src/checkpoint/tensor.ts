@@ -9,7 +9,15 @@ export type DType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i8" | "u8"
 
 /** Bytes of one element. */
 export const ELEMENT_BYTES: Readonly<Record<DType, number>> = {
-  f64: 8, f32: 4, f16: 2, bf16: 2, i64: 8, i32: 4, i8: 1, u8: 1, bool: 1,
+  f64: 8,
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  i64: 8,
+  i32: 4,
+  i8: 1,
+  u8: 1,
+  bool: 1,
 };
 
 /** One tensor of a checkpoint. */

@@ -5,7 +5,7 @@
 import { CheckpointError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { ByteCursor, quoted } from "./cursor.js";
-import type { PickleValue, PickleWorld } from "./pickle-machine.js";
+import type { PickleObject, PickleValue, PickleWorld } from "./pickle-machine.js";
 import { unpickle } from "./pickle.js";
 import type { ByteSource } from "./source.js";
 import { ELEMENT_BYTES } from "./tensor.js";
@@ -37,7 +37,7 @@ function checkPreamble(source: ByteSource, cursor: ByteCursor): void {
   const magic = unpickle(cursor, TORCH_WORLD);
   if (magic !== MAGIC) throw new CheckpointError(`${source.name}: a pickle, but not one that torch.save wrote`);
   const version = unpickle(cursor, TORCH_WORLD);
-  if (version !== VERSION) throw cursor.error(`format version ${quoted(String(version))}, expected ${VERSION}`);
+  if (version !== VERSION) throw cursor.error(`not format version ${VERSION}`);
   const machine = unpickle(cursor, TORCH_WORLD);
   if (!(machine instanceof Map) || machine.get("little_endian") !== true) {
     throw cursor.error("the writer's machine was not little-endian");
@@ -50,7 +50,10 @@ function checkPreamble(source: ByteSource, cursor: ByteCursor): void {
  */
 class StorageRecorder implements PickleWorld {
   readonly elementBytes = new Map<string, number>();
-  readonly global = TORCH_WORLD.global;
+
+  global(module: string, name: string): PickleObject | undefined {
+    return TORCH_WORLD.global(module, name);
+  }
 
   persistent(id: PickleValue): TorchStorage | undefined {
     const storage = TORCH_WORLD.persistent(id);

@@ -3,7 +3,7 @@
  * containers become plain data, and settings that people save beside their weights become opaque.
  */
 import { PickleCallable, PickleObject, type PickleValue, type PickleWorld } from "./pickle-machine.js";
-import { isSize } from "./validate.js";
+import { isSize, MAX_RANK } from "./validate.js";
 import type { DType } from "./tensor.js";
 
 /** A run of elements that tensors share; where it lies in the file is known only after the pickle was read. */
@@ -90,14 +90,16 @@ const BUILDERS: Readonly<Record<string, PickleCallable["call"]>> = {
   "torch._utils._rebuild_parameter": ([data]) => data,
   "torch._utils._rebuild_parameter_with_state": ([data]) => data,
   "torch.Size": ([sizes]) => sizes,
-  "collections.OrderedDict": ([pairs]) => dictionary(pairs),
-  "collections.defaultdict": ([, pairs]) => dictionary(pairs),
-  "collections.Counter": ([counts]) => dictionary(counts),
+  "collections.OrderedDict": (args) => (args.length === 0 ? new Map() : undefined), // items follow one by one
+  "collections.defaultdict": () => new Map(),
+  "collections.Counter": ([counts]) => (counts instanceof Map ? counts : undefined),
 };
 
 const OPAQUE: readonly string[] = [
   "argparse.Namespace",
   "types.SimpleNamespace",
+  "pathlib.PosixPath",
+  "pathlib.WindowsPath",
   "torch.device",
   "numpy.dtype",
   "numpy.ndarray",
@@ -145,22 +147,11 @@ function tensor(
 ): TorchTensor | undefined {
   if (!(source instanceof TorchStorage) || typeof first !== "number") return undefined;
   const dtype = stated instanceof ElementKind ? stated.dtype : source.dtype;
-  if (!dtype || !isNumbers(shape) || !isNumbers(strides)) return undefined;
+  if (!dtype || !isAxes(shape) || !isAxes(strides)) return undefined;
   return new TorchTensor(source, dtype, first, [...shape], [...strides]);
 }
 
-function isNumbers(value: PickleValue | undefined): value is number[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "number");
-}
-
-/** A dictionary from nothing, from another one, or from a list of (key, value). */
-function dictionary(items: PickleValue | undefined): Map<PickleValue, PickleValue> | undefined {
-  if (items === undefined || items instanceof Map) return new Map(items);
-  if (!Array.isArray(items)) return undefined;
-  const entries = new Map<PickleValue, PickleValue>();
-  for (const pair of items) {
-    if (!Array.isArray(pair) || pair[0] === undefined || pair[1] === undefined) return undefined;
-    entries.set(pair[0], pair[1]);
-  }
-  return entries;
+/** Sizes or strides. The rank is checked here, before the numbers are copied: a pickle can name one list many times. */
+function isAxes(value: PickleValue | undefined): value is number[] {
+  return Array.isArray(value) && value.length <= MAX_RANK && value.every((item) => typeof item === "number");
 }

@@ -8,7 +8,7 @@ import { ELEMENT_BYTES, elementCount, type DType, type StoredTensor } from "./te
 import type { ByteSource } from "./source.js";
 
 /** PyTorch and NumPy index at most this many axes. */
-const MAX_RANK = 64;
+export const MAX_RANK = 64;
 
 /**
  * Elements a tensor may have beyond those of its storage. Expanded views (stride 0) repeat stored elements; without

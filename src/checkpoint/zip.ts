@@ -44,7 +44,7 @@ const IN_ZIP64 = 0xffffffff;
 const ZIP64_EXTRA = 1;
 
 /** Directories are read whole; published ones take about 100 bytes for each of at most some thousand tensors. */
-const MAX_DIRECTORY_BYTES = 64 * 2 ** 20;
+const MAX_DIRECTORY_BYTES = 16 * 2 ** 20;
 
 /**
  * Entries by name, with the offsets of their data.
@@ -56,7 +56,7 @@ export async function readZipDirectory(source: ByteSource): Promise<ReadonlyMap<
   const cursor = new ByteCursor(await source.read(directory.offset, directory.size), `${source.name}: zip directory`);
   const entries = new Map<string, ZipEntry>();
   for (let i = 0; i < directory.entries; i++) {
-    const entry = readEntry(cursor);
+    const entry = readEntry(source, cursor);
     if (entries.has(entry.name)) throw cursor.error(`two entries are named ${quoted(entry.name)}`);
     entries.set(entry.name, { offset: await dataOffset(source, entry, directory.offset), size: entry.size });
   }
@@ -95,11 +95,7 @@ function findEnd(cursor: ByteCursor): number {
 }
 
 /** The zip64 form of the directory's place, if a locator stands before the end record. */
-async function findDirectory64(
-  source: ByteSource,
-  tail: ByteCursor,
-  locator: number,
-): Promise<Directory | undefined> {
+async function findDirectory64(source: ByteSource, tail: ByteCursor, locator: number): Promise<Directory | undefined> {
   if (locator < 0) return undefined;
   tail.position = locator;
   if (tail.u32() !== LOCATOR64_SIGNATURE) return undefined;
@@ -110,7 +106,7 @@ async function findDirectory64(
   return { entries: end64.u64(), size: end64.u64(), offset: end64.u64() };
 }
 
-function readEntry(cursor: ByteCursor): DirectoryEntry {
+function readEntry(source: ByteSource, cursor: ByteCursor): DirectoryEntry {
   if (cursor.u32() !== ENTRY_SIGNATURE) throw cursor.error("an entry has a wrong signature");
   cursor.position += 4; // versions
   const flags = cursor.u16();
@@ -124,7 +120,10 @@ function readEntry(cursor: ByteCursor): DirectoryEntry {
   cursor.position += 8; // disk, attributes
   const header = cursor.u32();
   const name = cursor.text(nameBytes);
-  const [size, packedSize, offset] = readExtra(cursor, extraBytes, [unpacked, packed, header]);
+  const zip64 = readZip64Field(source, cursor, extraBytes);
+  // The field holds, in this order, the values that do not fit 32 bits, and no others.
+  const wide = (value: number) => (value === IN_ZIP64 && zip64 ? zip64.u64() : value);
+  const [size, packedSize, offset] = [wide(unpacked), wide(packed), wide(header)];
   cursor.take(commentBytes);
   if (flags & 1) throw cursor.error(`entry ${quoted(name)} is encrypted`);
   if (method !== 0) throw cursor.error(`entry ${quoted(name)} is compressed (method ${method}); only stored is read`);
@@ -132,19 +131,15 @@ function readEntry(cursor: ByteCursor): DirectoryEntry {
   return { name, header: offset, size };
 }
 
-/** The three sizes of an entry, each taken from the zip64 field, in this order, if its 32-bit form is the marker. */
-function readExtra<Sizes extends readonly number[]>(cursor: ByteCursor, length: number, sizes: Sizes): Sizes;
-function readExtra(cursor: ByteCursor, length: number, sizes: readonly number[]): readonly number[] {
-  const end = cursor.position + length;
-  let found = sizes;
-  while (cursor.position + 4 <= end) {
-    const id = cursor.u16();
-    const field = new ByteCursor(cursor.take(cursor.u16()), "zip64 field");
-    if (id === ZIP64_EXTRA) found = sizes.map((size) => (size === IN_ZIP64 && field.remaining >= 8 ? field.u64() : size));
+/** The zip64 field among an entry's extra fields, each an id, a length and that many bytes. */
+function readZip64Field(source: ByteSource, cursor: ByteCursor, length: number): ByteCursor | undefined {
+  const extra = new ByteCursor(cursor.take(length), `${source.name}: zip extra field`);
+  while (extra.remaining >= 4) {
+    const id = extra.u16();
+    const field = extra.take(extra.u16());
+    if (id === ZIP64_EXTRA) return new ByteCursor(field, `${source.name}: zip64 field`);
   }
-  if (cursor.position > end) throw cursor.error("an extra field is longer than its entry");
-  cursor.take(end - cursor.position);
-  return found;
+  return undefined;
 }
 
 /** Byte of the entry's data: past the local header, whose extra field (torch pads with it) may differ in length. */

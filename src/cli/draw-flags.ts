@@ -16,15 +16,15 @@ export interface DrawFlags {
   readonly vae?: string;
   readonly textEncoder?: string;
   readonly threads?: number;
-  readonly seed: number;
+  readonly seed?: number;
   readonly size?: ImageSize;
   readonly pixels?: PixelClass;
   readonly ratio?: number;
   readonly guidance?: number | readonly number[];
-  readonly guidanceLayer: readonly number[];
+  readonly guidanceLayer?: readonly number[];
   readonly temperature?: number | readonly number[];
-  readonly topK: number;
-  readonly topP: number;
+  readonly topK?: number;
+  readonly topP?: number;
   readonly negative?: string;
   readonly positivePrompt?: true;
 }
@@ -35,7 +35,7 @@ const SEED: Range = { min: 0, max: 2 ** 32 - 1 };
 const RATIO: Range = { min: 0.125, max: 8 };
 const GUIDANCE: Range = { min: 0, max: 100 };
 /** Logits are divided by it, so it cannot be 0; `--top-k 1` is the greedy limit. */
-const TEMPERATURE: Range = { min: 0.001, max: 100 };
+const TEMPERATURE: Range = { min: 0.01, max: 100 };
 /** The deepest published model has 48 layers. */
 const LAYER: Range = { min: -48, max: 0 };
 const TOP_K: Range = { min: 0, max: 2 ** 31 - 1 };
@@ -63,42 +63,41 @@ function addSizeFlags(command: Command): Command {
         .argParser((text) => parseSize("--size", text))
         .conflicts(["pixels", "ratio"]),
     )
-    .addOption(new Option("--pixels <class>", "size class (default: the model's own)").choices(PIXEL_CLASSES))
+    .addOption(new Option("--pixels <class>", "size class (default: the model's)").choices(PIXEL_CLASSES))
     .option("--ratio <r>", "height / width; the nearest published one is drawn (default: 1)", (text) =>
       parseNumber("--ratio", text, RATIO),
     );
 }
 
+/** Defaults are told here and kept by the engine, so that a flag left out is an option left out. */
 function addSamplingFlags(command: Command): Command {
   return command
-    .option("--seed <n>", "the same seed gives the same image", (text) => parseInteger("--seed", text, SEED), 0)
+    .option("--seed <n>", "the same seed gives the same image (default: 0)", (text) =>
+      parseInteger("--seed", text, SEED),
+    )
     .option(
-      "--guidance <g[,g...]>",
-      "strength of the prompt, one or one per scale; 1 is off (default: the model's own)",
+      "--guidance <g,...>",
+      "strength of the prompt, 1 is off; one, or one a scale (default: the model's)",
       (text) => parsePerScale("--guidance", text, GUIDANCE),
     )
-    .option(
-      "--guidance-layer <i[,i...]>",
-      "where guidance works: 0 on the logits, -1 after the last layer, ...",
-      parseLayers,
-      [0],
+    .option("--guidance-layer <i,...>", "0: on the logits, -1: after the last layer, ... (default: 0)", (text) =>
+      parseLayers("--guidance-layer", text),
     )
-    .option("--temperature <t[,t...]>", "one or one per scale (default: the model's own)", (text) =>
+    .option("--temperature <t,...>", "divides the logits; one, or one a scale (default: the model's)", (text) =>
       parsePerScale("--temperature", text, TEMPERATURE),
     )
-    .option("--top-k <n>", "1 draws the likeliest bits, 0 is off", (text) => parseInteger("--top-k", text, TOP_K), 900)
-    .option(
-      "--top-p <p>",
-      "drops bits less likely than 1 - p; 1 is off",
-      (text) => parseNumber("--top-p", text, TOP_P),
-      0.97,
+    .option("--top-k <n>", "1 draws the likeliest bits, other values are no limit (default: 900)", (text) =>
+      parseInteger("--top-k", text, TOP_K),
+    )
+    .option("--top-p <p>", "drops bits no likelier than 1 - p, 1 is off (default: 0.97)", (text) =>
+      parseNumber("--top-p", text, TOP_P),
     )
     .option("--negative <text>", "what the image should not show")
     .option("--positive-prompt", "append the published words about faces to prompts that name a person");
 }
 
-function parseLayers(text: string): readonly number[] {
-  return text.split(",").map((part) => parseInteger("--guidance-layer", part, LAYER));
+function parseLayers(flag: string, text: string): readonly number[] {
+  return text.split(",").map((part) => parseInteger(flag, part, LAYER));
 }
 
 /** The loading half of the flags. */
@@ -107,20 +106,8 @@ export function pipelineOptions({ device, vae, textEncoder, threads }: DrawFlags
 }
 
 /** The drawing half of the flags. */
-export function drawOptions(flags: DrawFlags): DrawOptions {
-  const { seed, size, pixels, ratio, guidance, guidanceLayer, temperature, topK, topP, negative } = flags;
-  const positivePrompt = flags.positivePrompt ?? false;
-  return {
-    seed,
-    size,
-    pixels,
-    ratio,
-    guidance,
-    guidanceLayers: guidanceLayer,
-    temperature,
-    topK,
-    topP,
-    negative,
-    positivePrompt,
-  };
+export function drawOptions({ guidanceLayer, ...flags }: DrawFlags): DrawOptions {
+  const { seed, size, pixels, ratio, guidance, temperature, topK, topP, negative, positivePrompt } = flags;
+  const sampling = { guidance, guidanceLayers: guidanceLayer, temperature, topK, topP };
+  return { seed, size, pixels, ratio, ...sampling, negative, positivePrompt };
 }

@@ -35,9 +35,10 @@ interface Outputs {
 const PREVIEW_ENCODING: Encoding = { format: "png", quality: 100 };
 
 /** Nobody should wonder at the picture of a first try. */
-const EMBEDDED_NOTE =
-  `\n${EMBEDDED_MODEL} is the model that ships with the package. Its weights are random, so its images are noise; ` +
-  "`scalekv download infinity-2b` fetches a trained one.\n";
+const EMBEDDED_NOTE = `
+${EMBEDDED_MODEL} ships with the package; its weights are random, so its images are noise.
+"scalekv download infinity-2b" fetches a trained model.
+`;
 
 /** The engine is large, so it is read only once all flags have proved good. */
 const loadEngine = async (): Promise<Pipeline> => (await import("../generate/pipeline.js")).pipeline;

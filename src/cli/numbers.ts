@@ -17,7 +17,8 @@ const SIDE: Range = { min: 64, max: 4096 };
 /** A number in a range. */
 export function parseNumber(flag: string, text: string, { min, max }: Range): number {
   const value = DECIMAL.test(text) ? Number(text) : NaN;
-  if (!(value >= min && value <= max)) throw new OptionError(`${flag} ${text}: not a number from ${min} to ${max}`);
+  if (!(value >= min && value <= max))
+    throw new OptionError(`${flag} ${shown(text)}: not a number from ${min} to ${max}`);
   return value;
 }
 
@@ -25,7 +26,7 @@ export function parseNumber(flag: string, text: string, { min, max }: Range): nu
 export function parseInteger(flag: string, text: string, { min, max }: Range): number {
   const value = /^[+-]?\d+$/.test(text) ? Number(text) : NaN;
   if (!(value >= min && value <= max)) {
-    throw new OptionError(`${flag} ${text}: not a whole number from ${min} to ${max}`);
+    throw new OptionError(`${flag} ${shown(text)}: not a whole number from ${min} to ${max}`);
   }
   return value;
 }
@@ -41,7 +42,12 @@ export function parsePerScale(flag: string, text: string, range: Range): number 
 export function parseSize(flag: string, text: string): ImageSize {
   const [width, height, ...rest] = text.split("x");
   if (width === undefined || height === undefined || rest.length > 0) {
-    throw new OptionError(`${flag} ${text}: not WIDTHxHEIGHT in pixels, such as 768x512`);
+    throw new OptionError(`${flag} ${shown(text)}: not WIDTHxHEIGHT in pixels, such as 768x512`);
   }
   return { width: parseInteger(flag, width, SIDE), height: parseInteger(flag, height, SIDE) };
+}
+
+/** A value in a message; nothing at all would not be seen there. */
+function shown(text: string): string {
+  return text === "" ? '""' : text;
 }

@@ -36,13 +36,19 @@ export class StatusLine {
     this.shown = true;
     const filled = Math.round(Math.min(Math.max(fraction, 0), 1) * BAR_CELLS);
     const line = `${"━".repeat(filled)}${"─".repeat(BAR_CELLS - filled)}  ${text}`;
-    this.terminal.write(CLEAR + line.slice(0, (this.terminal.columns ?? 80) - 1));
+    this.terminal.write(CLEAR + line.slice(0, this.width() - 1));
   }
 
   /** Removes the line, so that something else can be printed. */
   clear(): void {
     if (this.shown) this.terminal.write(CLEAR);
     this.shown = false;
+  }
+
+  /** Columns; a terminal that does not know them says 0. */
+  private width(): number {
+    const { columns = 0 } = this.terminal;
+    return columns > 0 ? columns : 80;
   }
 }
 

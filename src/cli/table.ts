@@ -3,7 +3,7 @@
 /** Numbers are set flush right, words flush left. */
 export type Alignment = "left" | "right";
 
-/** Rows of cells in columns as wide as their widest cell, two spaces apart; the last row may be shorter. */
+/** Rows of cells in columns as wide as their widest cell, two spaces apart; a row may have fewer cells. */
 export function table(rows: readonly (readonly string[])[], alignment: readonly Alignment[]): string {
   const widths = alignment.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>

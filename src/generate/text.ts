@@ -53,5 +53,5 @@ export async function encodePrompts(
     tokenizer.encode(positivePrompt ? withPositivePrompt(prompt) : prompt, maxLength),
   );
   const features = await encoder.encodeAll(texts, options);
-  return texts.map((ids, i) => ({ ids, features: features[i] as Float32Array }));
+  return texts.map((ids, i) => ({ ids, features: features[i]! }));
 }

@@ -3,8 +3,16 @@
  *
  * The published code pads to 512 tokens and then drops the padding by its mask; here there is none to begin with.
  */
-import { Tokenizer as Pieces } from "@huggingface/tokenizers";
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { ModelError, OptionError } from "../errors.js";
+
+/** What is used of the library. Its own declarations (0.2.0) are lost on a compiler that follows Node's rules. */
+interface Pieces {
+  /** Ids of a text, with the end token. */
+  encode(text: string): { readonly ids: number[] };
+}
+
+const PiecesFrom = HuggingFaceTokenizer as new (definition: unknown, config: unknown) => Pieces;
 
 /** Tokens of the longest text the published models read, the final `</s>` included. */
 export const MAX_TEXT_TOKENS = 512;
@@ -23,7 +31,7 @@ export class Tokenizer {
   constructor(definition: unknown, config: unknown, name: string) {
     let ids: number[];
     try {
-      this.pieces = new Pieces(definition as object, config as object);
+      this.pieces = new PiecesFrom(definition, config);
       ids = this.pieces.encode("").ids;
     } catch (error) {
       throw new ModelError(`${name}: not a tokenizer this project reads (${firstLine(error)})`);

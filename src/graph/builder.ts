@@ -6,9 +6,9 @@
  * The builder knows nothing of any model, and no operator: those are one small function each under `ops/`.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { StoredTensor } from "../checkpoint/tensor.js";
+import { elementCount, type StoredTensor } from "../checkpoint/tensor.js";
 import { attribute, type Attributes } from "./attributes.js";
-import { packWeights } from "./externals.js";
+import { initializerType, packWeights } from "./externals.js";
 import {
   GraphProtoSchema,
   ModelProtoSchema,
@@ -17,7 +17,7 @@ import {
   ValueInfoProtoSchema,
 } from "./gen/onnx_pb.js";
 import type { NodeProto, TensorProto, ValueInfoProto } from "./gen/onnx_pb.js";
-import { ELEMENT_TYPES, type ConstantData, type ElementType, type GraphModel, type StoredWeight } from "./model.js";
+import { ELEMENT_TYPES, type ConstantData, type ElementType, type GraphModel, type GraphTarget, type StoredWeight } from "./model.js";
 
 /** A value in a graph under construction. */
 export interface Value {
@@ -44,7 +44,10 @@ export class GraphBuilder {
   private readonly known = new Map<string, Value>();
   private counter = 0;
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    readonly target: GraphTarget = { normByRow: true },
+  ) {}
 
   /** Declares an input. Named axes may differ from run to run. */
   input(name: string, type: ElementType, shape: readonly Axis[]): Value {
@@ -87,8 +90,8 @@ export class GraphBuilder {
     const stored = { name: `weight:${tensor.name}` };
     this.weights.push({ name: stored.name, tensor });
     // A 16-bit weight is widened by a Cast, which ONNX Runtime folds away at load.
-    const half = tensor.dtype === "bf16" || tensor.dtype === "f16";
-    const value = half ? this.node("Cast", [stored], { to: ELEMENT_TYPES.float32 })[0] : stored;
+    const wide = initializerType(tensor) === "float32";
+    const value = wide ? stored : this.node("Cast", [stored], { to: ELEMENT_TYPES.float32 })[0];
     this.known.set(tensor.name, value);
     return value;
   }
@@ -136,7 +139,9 @@ export class GraphBuilder {
         { domain: "com.microsoft", version: MICROSOFT_OPSET },
       ],
     });
-    return { name: this.name, bytes: toBinary(ModelProtoSchema, model), folder, data };
+    const elements = this.weights.reduce((sum, { tensor }) => sum + elementCount(tensor.shape), 0);
+    const weightBytes = elements * Float32Array.BYTES_PER_ELEMENT;
+    return { name: this.name, bytes: toBinary(ModelProtoSchema, model), folder, data, weightBytes };
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { readFloat32 } from "../checkpoint/read.js";
-import { byteLength, isContiguous, type DType } from "../checkpoint/tensor.js";
+import { byteLength, isContiguous, type DType, type StoredTensor } from "../checkpoint/tensor.js";
 import { TensorProto_DataLocation as Location, TensorProtoSchema, type TensorProto } from "./gen/onnx_pb.js";
 import { ELEMENT_TYPES, GATHERED, type ElementType, type StoredWeight } from "./model.js";
 
@@ -44,15 +44,25 @@ export async function packWeights(
   return { initializers, folder, data };
 }
 
+/**
+ * The type a weight has in the graph. What cannot stay as it lies is widened; so is bfloat16 that no file can be mapped
+ * for, as ONNX Runtime's build for browsers does not know that type.
+ */
+export function initializerType(tensor: StoredTensor): ElementType {
+  const type = isContiguous(tensor) ? IN_PLACE[tensor.dtype] : undefined;
+  return type === undefined || (type === "bfloat16" && tensor.source.path === undefined) ? "float32" : type;
+}
+
 async function place(weight: StoredWeight): Promise<Placed> {
   const { tensor } = weight;
-  const type = IN_PLACE[tensor.dtype];
-  if (type && isContiguous(tensor)) {
-    if (tensor.source.path !== undefined) return { weight, type, shape: tensor.shape };
-    return { weight, type, shape: tensor.shape, bytes: await tensor.source.read(tensor.offset, byteLength(tensor)) };
+  const { shape, source } = tensor;
+  const type = initializerType(tensor);
+  if (type !== IN_PLACE[tensor.dtype] || !isContiguous(tensor)) {
+    const values = await readFloat32(tensor);
+    return { weight, type, shape, bytes: new Uint8Array(values.buffer) };
   }
-  const values = await readFloat32(tensor);
-  return { weight, type: "float32", shape: tensor.shape, bytes: new Uint8Array(values.buffer) };
+  if (source.path !== undefined) return { weight, type, shape };
+  return { weight, type, shape, bytes: await source.read(tensor.offset, byteLength(tensor)) };
 }
 
 function aligned(bytes: number): number {

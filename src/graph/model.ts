@@ -12,6 +12,12 @@ export type ElementType = keyof typeof ELEMENT_TYPES;
 /** Values of a constant; the array's type must match the element type. */
 export type ConstantData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Uint16Array;
 
+/** What the kernels of a device can do; a graph is written for one. */
+export interface GraphTarget {
+  /** Layer norm takes scale and shift by row, [rows, 1, C]; WebGPU's takes them by channel only. */
+  readonly normByRow: boolean;
+}
+
 /** A tensor of a checkpoint under the name of its initializer. */
 export interface StoredWeight {
   readonly name: string;
@@ -27,6 +33,8 @@ export interface GraphModel {
   readonly folder: string | undefined;
   /** Weights that had to be gathered; initializers refer to it under the location {@link GATHERED}. */
   readonly data: Uint8Array;
+  /** Bytes the weights take in memory, all as float32. */
+  readonly weightBytes: number;
 }
 
 /** The location under which initializers refer to {@link GraphModel.data}. */

@@ -70,8 +70,6 @@ export const FLAN_T5_XL: HubFiles = {
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
-    "special_tokens_map.json",
-    "spiece.model",
     "model.safetensors.index.json",
     "model-*.safetensors",
   ],
@@ -90,6 +88,9 @@ export interface PublishedVae {
   /** Pixels of the image to one position of the map, along one side. */
   readonly stride: number;
 }
+
+/** Channels of the first level in every published autoencoder. */
+export const PUBLISHED_VAE_BASE = 128;
 
 /** The published autoencoders. `d32` and `d32reg` have the same shapes: only their names tell them apart. */
 export const PUBLISHED_VAES: readonly PublishedVae[] = [

@@ -104,9 +104,10 @@ async function locate(model: string): Promise<Place> {
 
 /** A published model's files in the cache; a missing one is a {@link ModelError} that says how to get it. */
 async function cachedFiles(model: PublishedModel): Promise<Required<Pick<Place, "transformer" | "vae">>> {
+  const snapshot = await snapshotFolder(model.repo);
   const cached = async (file: string): Promise<string> => {
-    const path = join((await snapshotFolder(model.repo)) ?? "", file);
-    if ((await isFolder(path)) === undefined) {
+    const path = snapshot === undefined ? undefined : join(snapshot, file);
+    if (path === undefined || (await isFolder(path)) === undefined) {
       throw new ModelError(`${model.name}: ${file} is not downloaded yet; run: scalekv download ${model.name}`);
     }
     return path;
@@ -126,11 +127,11 @@ async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): P
   checkInfinity(transformer.tensors, sizes, transformer.path);
   const vaePath = options.vae ?? place.vae;
   const vae = vaePath === undefined ? fittingVae(found, sizes, transformer, place) : await shelf.require(vaePath, "vae");
-  const config = pair(sizes, transformer, vae);
+  const { config, vaeConfig } = pair(sizes, transformer, vae);
   const published = place.published ?? publishedBySize(sizes, transformer.path)[0];
   return {
     infinity: { path: transformer.path, tensors: transformer.tensors, config },
-    vae: { path: vae.path, tensors: vae.tensors, config: inferVaeConfig(vae.tensors, vae.path) },
+    vae: { path: vae.path, tensors: vae.tensors, config: vaeConfig },
     defaults: published?.defaults ?? UNPUBLISHED_DEFAULTS,
     ...(options.textEncoder === false ? {} : { textEncoder: await textEncoderFor(config, found, place, options, shelf) }),
   };
@@ -143,7 +144,7 @@ function only(found: FolderContents, part: ModelPart, place: Place, hint = ""): 
   const [first, ...more] = found.candidates.filter((candidate) => candidate.part === part);
   if (first && more.length === 0) return first;
   if (!first) {
-    const seen = [...found.candidates.map(({ path, part: other }) => `${path}: a ${PART_TITLES[other]}`), ...found.others];
+    const seen = [...found.candidates.map(({ path, part: other }) => `${path} (${PART_TITLES[other]})`), ...found.others];
     const rest = seen.length > 0 ? `; found ${seen.join("; ")}` : "; found no checkpoint";
     throw new ModelError(`${place.folder ?? ""}: no ${PART_TITLES[part]}${hint}${rest}`);
   }
@@ -169,10 +170,15 @@ function fittingVae(found: FolderContents, sizes: InfinitySizes, transformer: Ca
 }
 
 /** Checks an autoencoder and that the transformer was made for it. */
-function pair(sizes: InfinitySizes, transformer: Candidate, vae: Candidate): InfinityConfig {
-  const config = inferVaeConfig(vae.tensors, vae.path);
-  checkVae(vae.tensors, config, vae.path);
-  return pairWithVae(sizes, config, { infinity: transformer.path, vae: vae.path });
+function pair(sizes: InfinitySizes, transformer: Candidate, vae: Candidate): Pair {
+  const vaeConfig = inferVaeConfig(vae.tensors, vae.path);
+  checkVae(vae.tensors, vaeConfig, vae.path);
+  return { vaeConfig, config: pairWithVae(sizes, vaeConfig, { infinity: transformer.path, vae: vae.path }) };
+}
+
+interface Pair {
+  readonly config: InfinityConfig;
+  readonly vaeConfig: VaeConfig;
 }
 
 /** The text encoder the caller named, the one in the model's folder, or FLAN-T5-XL from the cache if that is what fits. */

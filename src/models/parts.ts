@@ -5,7 +5,7 @@
 import { subtree } from "../checkpoint/checkpoint.js";
 import type { VaeConfig } from "./bsq-vae/config.js";
 import { inferVaeConfig, publishedVae } from "./bsq-vae/tensors.js";
-import { PUBLISHED_VAES, publishedBySize, TRANSFORMER_SIZES } from "./catalogue.js";
+import { PUBLISHED_VAE_BASE, PUBLISHED_VAES, publishedBySize, TRANSFORMER_SIZES } from "./catalogue.js";
 import { inferInfinityConfig, publishedInfinity, type InfinitySizes } from "./infinity/tensors.js";
 import type { Tensors } from "./manifest.js";
 import { publishedT5 } from "./t5/tensors.js";
@@ -26,6 +26,9 @@ export interface PartPlace {
   /** Names of the dictionaries around its tensors, joined with dots; empty where they lie at the top. */
   readonly nesting: string;
 }
+
+/** Dictionaries that publishers and training scripts put around a part's tensors. */
+export const NESTINGS = ["trainer.gpt_fsdp", "vae", "ema"] as const;
 
 /** How a part is known, and under which dictionaries publishers and training scripts put it; the first one counts. */
 const MARKS: readonly { part: ModelPart; nestings: readonly string[]; tensors: readonly string[] }[] = [
@@ -82,8 +85,9 @@ function describeTransformer(sizes: InfinitySizes, file: string): string {
   return `${title} (depth ${depth}, width ${width}, ${heads} heads, ${bits} bits a token)`;
 }
 
-function describeVae({ bits, stride }: VaeConfig): string {
-  const files = PUBLISHED_VAES.filter((vae) => vae.bits === bits && vae.stride === stride).map(({ file }) => file);
+function describeVae({ bits, base, stride }: VaeConfig): string {
+  const fits = PUBLISHED_VAES.filter((vae) => vae.bits === bits && vae.stride === stride);
+  const files = base === PUBLISHED_VAE_BASE ? fits.map(({ file }) => file) : [];
   const title = files.length > 0 ? files.join(" or ") : "BSQ-VAE of its own size";
   return `${title} (${bits} bits, stride ${stride})`;
 }

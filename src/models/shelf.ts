@@ -1,7 +1,7 @@
 /** Checkpoints found on disk and opened while a model is put together; whoever made the shelf closes it. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { closeCheckpoint, type Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { CheckpointError, ModelError } from "../errors.js";
 import type { Tensors } from "./manifest.js";
@@ -22,6 +22,9 @@ export interface FolderContents {
   readonly others: readonly string[];
 }
 
+/** One of several files that an index joins. */
+const SHARD = /-\d{5}-of-\d{5}\.\w+$/;
+
 /** Opens checkpoints and keeps them until it is closed itself. */
 export class Shelf {
   private readonly opened: Checkpoint[] = [];
@@ -30,8 +33,8 @@ export class Shelf {
   async require(path: string, part: ModelPart): Promise<Candidate> {
     const candidate = await this.open(path);
     if (candidate?.part === part) return candidate;
-    const is = candidate ? `a ${PART_TITLES[candidate.part]}` : "no part of a model";
-    throw new ModelError(`${path}: expected a ${PART_TITLES[part]}, this is ${is}`);
+    const found = candidate ? PART_TITLES[candidate.part] : "no part of a model";
+    throw new ModelError(`${path}: expected ${PART_TITLES[part]}, found ${found}`);
   }
 
   /**
@@ -55,8 +58,7 @@ export class Shelf {
   }
 
   async close(): Promise<void> {
-    const sources = this.opened.splice(0).flatMap((checkpoint) => checkpoint.sources);
-    await Promise.all(sources.map((source) => source.close()));
+    await Promise.all(this.opened.splice(0).map(closeCheckpoint));
   }
 
   private async open(path: string): Promise<Candidate | undefined> {
@@ -78,7 +80,7 @@ export async function isFolder(path: string): Promise<boolean | undefined> {
 }
 
 /** The checkpoints in a folder and in the folders right below it, in the order of their names. */
-async function checkpointPaths(folder: string): Promise<string[]> {
+export async function checkpointPaths(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).sort();
   const paths = inOneFolder(folder, names);
   for (const name of names) {
@@ -89,15 +91,13 @@ async function checkpointPaths(folder: string): Promise<string[]> {
 }
 
 /**
- * With an index, the folder itself is the checkpoint and its shards are not. Repositories on the Hub hold the same
- * weights as `model.safetensors` and `pytorch_model.bin`; the first is taken.
+ * The shards of an index are no checkpoints of their own, the index is. Repositories on the Hub hold the same weights
+ * as `model.safetensors` and `pytorch_model.bin`; the first is taken.
  */
 function inOneFolder(folder: string, names: readonly string[]): string[] {
-  const pickles = names.filter((name) => /\.(pth|pt)$/.test(name));
-  if (names.some((name) => /\.(safetensors|bin)\.index\.json$/.test(name))) {
-    return [folder, ...pickles.map((name) => join(folder, name))];
-  }
-  const safe = names.filter((name) => name.endsWith(".safetensors"));
-  const bins = safe.includes("model.safetensors") ? [] : names.filter((name) => name.endsWith(".bin"));
-  return [...pickles, ...safe, ...bins].map((name) => join(folder, name));
+  const whole = names.filter(
+    (name) => /\.(safetensors|bin)\.index\.json$/.test(name) || (/\.(pth|pt|safetensors|bin)$/.test(name) && !SHARD.test(name)),
+  );
+  const twice = whole.some((name) => /^model\.safetensors(\.index\.json)?$/.test(name));
+  return whole.filter((name) => !(twice && name.startsWith("pytorch_model.bin"))).map((name) => join(folder, name));
 }

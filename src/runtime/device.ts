@@ -1,5 +1,6 @@
 /** Devices a graph can run on. */
 import { DeviceError } from "../errors.js";
+import type { GraphTarget } from "../graph/model.js";
 import { isNode, ort } from "./ort.js";
 
 /** `cpu` and `cuda` exist under Node, `wasm` in browsers, `webgpu` in both. */
@@ -11,6 +12,11 @@ export type Device = (typeof DEVICES)[number];
 /** Devices whose outputs can stay in device memory between runs. */
 export function keepsOutputs(device: Device): boolean {
   return device === "webgpu";
+}
+
+/** What the device's kernels can do. */
+export function graphTarget(device: Device): GraphTarget {
+  return { normByRow: device !== "webgpu" };
 }
 
 /** The device an option asks for, checked against what this runtime has; `auto` is the CPU (WASM in a browser). */

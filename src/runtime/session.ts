@@ -23,13 +23,16 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 export class Session {
   private constructor(
     readonly name: string,
+    /** Bytes the graph's weights take in memory. */
+    readonly weightBytes: number,
     private readonly session: InferenceSession,
   ) {}
 
   /** Loads a graph; weights are mapped from their files and packed for the device. */
   static async create(model: GraphModel, options: SessionOptions): Promise<Session> {
     try {
-      return new Session(model.name, await ort.InferenceSession.create(model.bytes, sessionOptions(model, options)));
+      const session = await ort.InferenceSession.create(model.bytes, sessionOptions(model, options));
+      return new Session(model.name, model.weightBytes, session);
     } catch (error) {
       throw new DeviceError(`${model.name}: ${options.device} cannot load this graph: ${firstLine(error)}`);
     }

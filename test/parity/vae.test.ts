@@ -1,112 +1,150 @@
 /**
- * The autoencoder and the code arithmetic against the published PyTorch code run on a CPU in fp32.
+ * The autoencoder and the code arithmetic against the published PyTorch code on a CPU: the cases with images in
+ * float32, the `vae-encode` ones in float64 (PyTorch's float32 group norm is off by 2e-3 there, ours by 1e-5).
  *
- * Images must agree within 1 level on average and 3 levels on 99.9 % of values. They do far better: float32 sums in
- * another order move a value by about 1e-5, and a level is cut off, so one value in some thousand lands one level off.
+ * Images may differ by 1 level on average and by 3 on 99.9 % of values. They do far better: levels are cut off, so a
+ * difference of 1e-6 moves one value in some thousand across a whole number, and no value by more than one level.
  */
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CodeAccumulator } from "../../src/models/bsq-vae/accumulator.js";
 import { mapSize } from "../../src/models/bsq-vae/codes.js";
+import type { FeatureMap, MapSize } from "../../src/models/bsq-vae/feature-map.js";
 import type { RgbImages } from "../../src/models/bsq-vae/image.js";
+import { quantize } from "../../src/models/bsq-vae/quantize.js";
+import { resizeArea } from "../../src/models/bsq-vae/resize.js";
 import type { Vae } from "../../src/models/bsq-vae/vae.js";
-import { openCase, openVae, valuesOf, type GoldenCase } from "../support/golden.js";
+import { golden, openVae, readCase, type GoldenCase, type GoldenTensor } from "../support/golden.js";
 
-const DECODED = [
-  "full-006m",
-  "full-006m-batch3",
-  "full-006m-layer-guidance",
-  "full-006m-negative",
-  "full-006m-no-guidance",
-  "full-006m-patchify",
-  "full-006m-tall",
-  "full-006m-wide",
-  "greedy-full-006m",
-  "greedy-full-006m-patchify",
-];
-const ENCODED = ["vae-encode", "vae-encode-patchify-wide"];
-
-const vaes = new Map<string, Promise<Vae>>();
-
-function vaeOf({ model }: GoldenCase): Promise<Vae> {
-  const vae = vaes.get(model) ?? openVae(model);
-  vaes.set(model, vae);
-  return vae;
-}
+const tiny = await openVae("tiny");
+const patchify = await openVae("patchify");
 
 afterAll(async () => {
-  for (const vae of vaes.values()) await (await vae).dispose();
+  await tiny.close();
+  await patchify.close();
 });
 
-/** The sum of a case's codes; its bits lie in the layout of the map, forced ones among the inputs. */
-async function accumulate(golden: GoldenCase, bits: number): Promise<CodeAccumulator> {
-  const patchify = golden.model === "patchify";
-  const codes = new CodeAccumulator(golden.schedule, { batch: golden.batch, bits, patchify });
-  const tensors = golden.inputs.has("bits.0") ? golden.inputs : golden.expected;
-  for (const scale of golden.schedule.keys()) {
-    codes.addMap(scale, Uint8Array.from(await valuesOf(tensors, `bits.${scale}`)));
-  }
-  return codes;
+const patched = ({ model }: GoldenCase): boolean => model === "patchify";
+const vaeOf = (reference: GoldenCase): Vae => (patched(reference) ? patchify : tiny).vae;
+const mapsOf = (reference: GoldenCase): MapSize[] =>
+  reference.schedule.map((size) => mapSize(size, patched(reference)));
+
+/** The bits of every scale in the layout of the map: forced ones are inputs, greedy ones expected. */
+function bitsOf({ inputs, expected, schedule }: GoldenCase): Uint8Array[] {
+  const tensors = inputs.has("bits.0") ? inputs : expected;
+  return schedule.map((_, scale) => Uint8Array.from(golden(tensors, `bits.${scale}`).values));
 }
 
-async function levels(golden: GoldenCase, source: "inputs" | "expected"): Promise<Uint8Array> {
-  return Uint8Array.from(await valuesOf(golden[source], "image"));
+function accumulator(reference: GoldenCase): CodeAccumulator {
+  const { schedule, batch } = reference;
+  return new CodeAccumulator(schedule, { batch, bits: vaeOf(reference).config.bits, patchify: patched(reference) });
 }
 
-/** Mean and largest difference in levels, and the share of values that differ at all. */
-function compare(image: RgbImages, expected: Uint8Array): { mean: number; largest: number; share: number } {
-  expect(image.data.length).toBe(expected.length);
-  const differences = Array.from(image.data, (level, i) => Math.abs(level - expected[i]!));
-  return {
-    mean: differences.reduce((sum, value) => sum + value, 0) / differences.length,
-    largest: differences.reduce((a, b) => Math.max(a, b), 0),
-    share: differences.filter((value) => value > 0).length / differences.length,
-  };
+function featuresOf({ shape, values }: GoldenTensor): FeatureMap {
+  const [batch = 0, channels = 0, height = 0, width = 0] = shape;
+  return { batch, channels, height, width, data: values };
 }
 
-describe("decoder", () => {
-  it.each(DECODED)("%s", async (name) => {
-    const golden = await openCase(name);
-    const vae = await vaeOf(golden);
-    const { summed } = await accumulate(golden, vae.config.bits);
-    const { largest, share } = compare(await vae.decode(summed), await levels(golden, "expected"));
-    console.log(name, largest, share);
-    expect(largest).toBeLessThanOrEqual(1);
-    expect(share).toBeLessThan(1e-3);
+function imagesOf({ shape, values }: GoldenTensor): RgbImages {
+  const [batch = 0, height = 0, width = 0] = shape;
+  return { batch, height, width, data: Uint8Array.from(values) };
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs((a[i] ?? NaN) - (b[i] ?? NaN)));
+  return largest;
+}
+
+function expectSameImages(found: RgbImages, reference: RgbImages): void {
+  expect({ ...found, data: null }).toEqual({ ...reference, data: null });
+  const others = found.data.filter((level, i) => level !== reference.data[i]).length;
+  expect(largestDifference(found.data, reference.data)).toBeLessThanOrEqual(1);
+  expect(others / found.data.length).toBeLessThan(1e-3);
+}
+
+describe("bits to an image", () => {
+  it.each([
+    "full-006m",
+    "full-006m-batch3",
+    "full-006m-layer-guidance",
+    "full-006m-negative",
+    "full-006m-no-guidance",
+    "full-006m-patchify",
+    "full-006m-tall",
+    "full-006m-wide",
+    "greedy-full-006m",
+    "greedy-full-006m-patchify",
+  ])("%s", async (name) => {
+    const reference = await readCase(name);
+    const codes = accumulator(reference);
+    bitsOf(reference).forEach((bits, scale) => {
+      codes.addMap(scale, bits);
+    });
+    const images = await vaeOf(reference).decode(codes.summed);
+    expectSameImages(images, imagesOf(golden(reference.expected, "image")));
   });
 });
 
-describe("encoder", () => {
-  it.each(ENCODED)("%s", async (name) => {
-    const golden = await openCase(name);
-    const vae = await vaeOf(golden);
-    const patchify = golden.model === "patchify";
-    const maps = golden.schedule.map((size) => mapSize(size, patchify));
-    const { height, width } = maps.at(-1)!;
-    const pixels = { height: height * vae.config.stride, width: width * vae.config.stride };
-    const images = { batch: 1, ...pixels, data: await levels(golden, "inputs") };
+describe.each(["vae-encode", "vae-encode-patchify-wide"])("%s", (name) => {
+  let reference: GoldenCase;
+  beforeAll(async () => {
+    reference = await readCase(name);
+  });
 
-    const features = await vae.features(images);
-    const expected = await valuesOf(golden.expected, "features");
-    let e = 0;
-    expected.forEach((v, i) => { e = Math.max(e, Math.abs(v - features.data[i]!)); });
-    console.log(name, "features", e);
+  it("gives the encoder's features", async () => {
+    const found = await vaeOf(reference).features(imagesOf(golden(reference.inputs, "image")));
+    const expected = featuresOf(golden(reference.expected, "features"));
+    expect({ ...found, data: null }).toEqual({ ...expected, data: null });
+    // Seven levels of float32 group norms over a smooth image; the features themselves are about 0.4.
+    expect(largestDifference(found.data, expected.data)).toBeLessThan(5e-5);
+  });
 
-    const { bits, codes } = await vae.encode(images, maps);
-    for (const [scale, found] of bits.entries()) {
-      const want = await valuesOf(golden.expected, `bits.${scale}`);
-      console.log(scale, found.filter((b, i) => b !== want[i]).length);
-    }
-    const c = compare(await vae.decode(codes), await levels(golden, "expected"));
-    console.log(c);
-    const accumulator = new CodeAccumulator(golden.schedule, { batch: 1, bits: vae.config.bits, patchify });
-    for (const [scale, found] of bits.entries()) {
-      if (scale > 0) {
-        const want = await valuesOf(golden.expected, `input.${scale}`);
-        const got = accumulator.features(scale);
-        let m = 0; want.forEach((v, i) => { m = Math.max(m, Math.abs(v - got[i]!)); });
-        console.log("input", scale, m);
-      }
-      accumulator.addMap(scale, found);
-    }
+  it("quantises features to exactly the published bits, and those to the published image", async () => {
+    const { bits, codes } = quantize(featuresOf(golden(reference.expected, "features")), mapsOf(reference));
+    expect(bits).toEqual(bitsOf(reference));
+    expectSameImages(await vaeOf(reference).decode(codes), imagesOf(golden(reference.expected, "image")));
+  });
+
+  it("starts every scale from the published features", () => {
+    const codes = accumulator(reference);
+    expect(codes.features(0).every((value) => value === 0)).toBe(true);
+    bitsOf(reference).forEach((bits, scale) => {
+      // Sums of at most 7 codes below 1 in float32.
+      const expected = scale > 0 ? golden(reference.expected, `input.${scale}`).values : codes.features(0);
+      expect(largestDifference(codes.features(scale), expected)).toBeLessThan(2e-6);
+      codes.addMap(scale, bits);
+    });
+  });
+
+  it("brings an image to bits", async () => {
+    const images = imagesOf(golden(reference.inputs, "image"));
+    const { bits, codes } = await vaeOf(reference).encode(images, mapsOf(reference));
+    const expected = bitsOf(reference).flatMap((scale) => [...scale]);
+    const others = bits.flatMap((scale) => [...scale]).filter((bit, i) => bit !== expected[i]).length;
+    // Residuals come as near to 0 as 4e-6, so another device may turn a bit, and with it a few of later scales.
+    expect(others / expected.length).toBeLessThan(1e-3);
+    const sum = accumulator(reference);
+    bits.forEach((scale, i) => {
+      sum.addMap(i, scale);
+    });
+    expect(codes).toEqual(sum.summed);
+  });
+});
+
+describe("preview", () => {
+  it("averages large maps down to 256 pixels along the longer side", async () => {
+    const codes = featuresOf({
+      shape: [1, 16, 20, 40],
+      values: Float32Array.from({ length: 16 * 20 * 40 }, (_, i) => Math.sin(i)),
+    });
+    const preview = await tiny.vae.preview(codes);
+    expect([preview.height, preview.width]).toEqual([128, 256]);
+    expect(preview).toEqual(await tiny.vae.decode(resizeArea(codes, { height: 8, width: 16 })));
+  });
+
+  it("decodes small maps as they are", async () => {
+    const codes = featuresOf({ shape: [1, 14, 4, 6], values: new Float32Array(14 * 24).fill(0.1) });
+    expect(await patchify.vae.preview(codes)).toEqual(await patchify.vae.decode(codes));
   });
 });

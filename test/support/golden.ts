@@ -1,27 +1,36 @@
-/** The reference values of test/golden, and the models they were made with. */
+/** The reference values of test/golden and the autoencoders they were made with. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { subtree } from "../../src/checkpoint/checkpoint.js";
-import { openCheckpoint } from "./tmp-open.js";
-import { readNumbers } from "../../src/checkpoint/read.js";
-import type { StoredTensor } from "../../src/checkpoint/tensor.js";
+import { openCheckpoint } from "../../src/checkpoint/open.js";
+import { readFloat32 } from "../../src/checkpoint/read.js";
 import type { MapSize } from "../../src/models/bsq-vae/feature-map.js";
 import { inferVaeConfig, publishedVae } from "../../src/models/bsq-vae/tensors.js";
 import { Vae } from "../../src/models/bsq-vae/vae.js";
+import { lookupIn } from "../../src/models/lookup.js";
 
 const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
 
-/** One case: what `case.json` says, and the tensors of its inputs and expected values. */
+/** A tensor of a case, read whole. */
+export interface GoldenTensor {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** One case: what `case.json` says of it, its inputs and its expected values. */
 export interface GoldenCase {
   readonly model: string;
   readonly batch: number;
+  /** In tokens. */
   readonly schedule: readonly MapSize[];
-  readonly inputs: ReadonlyMap<string, StoredTensor>;
-  readonly expected: ReadonlyMap<string, StoredTensor>;
+  readonly inputs: Tensors;
+  readonly expected: Tensors;
 }
 
-/** Opens a case of test/golden/cases. */
-export async function openCase(name: string): Promise<GoldenCase> {
+type Tensors = ReadonlyMap<string, GoldenTensor>;
+
+/** Reads a case of test/golden/cases. */
+export async function readCase(name: string): Promise<GoldenCase> {
   const folder = `${GOLDEN}cases/${name}/`;
   const { model, batch, schedule } = JSON.parse(await readFile(`${folder}case.json`, "utf8")) as {
     model: string;
@@ -32,26 +41,35 @@ export async function openCase(name: string): Promise<GoldenCase> {
     model,
     batch,
     schedule: schedule.map(([height, width]) => ({ height, width })),
-    inputs: (await openCheckpoint(`${folder}case.safetensors`)).tensors,
-    expected: (await openCheckpoint(`${folder}expected.safetensors`)).tensors,
+    inputs: await readTensors(`${folder}case.safetensors`),
+    expected: await readTensors(`${folder}expected.safetensors`),
   };
 }
 
-/** All values of a tensor of a case. */
-export async function valuesOf(tensors: ReadonlyMap<string, StoredTensor>, name: string): Promise<Float64Array> {
+async function readTensors(file: string): Promise<Tensors> {
+  const { tensors, sources } = await openCheckpoint(file);
+  const read = new Map<string, GoldenTensor>();
+  for (const [name, tensor] of tensors) read.set(name, { shape: tensor.shape, values: await readFloat32(tensor) });
+  for (const source of sources) await source.close();
+  return read;
+}
+
+/** A tensor of a case by name. */
+export function golden(tensors: Tensors, name: string): GoldenTensor {
   const tensor = tensors.get(name);
-  if (!tensor) throw new Error(`no tensor ${name}`);
-  return readNumbers(tensor);
+  if (!tensor) throw new Error(`the case has no tensor ${name}`);
+  return tensor;
 }
 
-/** The autoencoder of a model of test/golden/models, on the CPU. */
-export async function openVae(model: string): Promise<Vae> {
+/** An autoencoder of test/golden/models on the CPU, and how to be rid of it. */
+export async function openVae(model: string): Promise<{ vae: Vae; close: () => Promise<void> }> {
   const file = `${GOLDEN}models/${model}/vae.pth`;
-  const tensors = publishedVae(subtree((await openCheckpoint(file)).tensors, ["vae", ""]), file);
-  const lookup = (name: string): StoredTensor => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new Error(`${file}: no tensor ${name}`);
-    return tensor;
+  const checkpoint = await openCheckpoint(file);
+  const tensors = publishedVae(subtree(checkpoint.tensors, ["vae"]), file);
+  const vae = new Vae(inferVaeConfig(tensors, file), lookupIn(tensors, file), { device: "cpu" });
+  const close = async (): Promise<void> => {
+    await vae.dispose();
+    for (const source of checkpoint.sources) await source.close();
   };
-  return new Vae(inferVaeConfig(tensors, file), lookup, { device: "cpu" });
+  return { vae, close };
 }

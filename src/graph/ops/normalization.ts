@@ -1,10 +1,25 @@
 /** Normalisations. */
 import { float } from "../attributes.js";
 import type { GraphBuilder, Value } from "../builder.js";
+import { Add, Mul } from "./math.js";
 
-/** (x − mean) / √(variance + epsilon) · scale + bias over the last axis. */
-export function LayerNormalization(g: GraphBuilder, x: Value, scale: Value, bias: Value | undefined, epsilon: number): Value {
+/** (x − mean) / √(variance + epsilon) · scale + bias over the last axis. Without a bias WebGPU's kernel crashes (1.30). */
+export function LayerNormalization(g: GraphBuilder, x: Value, scale: Value, bias: Value, epsilon: number): Value {
   return g.node("LayerNormalization", [x, scale, bias], { axis: -1, epsilon: float(epsilon) })[0];
+}
+
+/** Layer norm without learned weights, then · scale [rows, 1, C] + shift [rows, 1, C]. */
+export function AdaptiveLayerNormalization(
+  g: GraphBuilder,
+  x: Value,
+  scale: Value,
+  shift: Value,
+  { width, epsilon }: { width: number; epsilon: number },
+): Value {
+  if (g.target.normByRow) return LayerNormalization(g, x, scale, shift, epsilon);
+  const ones = g.constant("float32", [width], new Float32Array(width).fill(1));
+  const zeros = g.constant("float32", [width], new Float32Array(width));
+  return Add(g, Mul(g, LayerNormalization(g, x, ones, zeros, epsilon), scale), shift);
 }
 
 /** x / √(mean(x²) + epsilon) · scale over the last axis. */

@@ -7,7 +7,7 @@ import { bitsToCodes, featuresToTokens, mapSize, tokensToMap, type BitLayout } f
 import { zeros, type FeatureMap, type MapSize } from "./feature-map.js";
 import { addLinear, resizeLinear } from "./resize.js";
 
-/** Sums the codes of one image after another scale; scales come in order, each once. */
+/** The sum of a batch's codes over the scales, which come in order, each once. An {@link OptionError} if they do not. */
 export class CodeAccumulator {
   /** The sum of all codes so far, [batch, d, H, W] at the last scale's map. It changes with every scale. */
   readonly summed: FeatureMap;
@@ -32,9 +32,7 @@ export class CodeAccumulator {
 
   /** Adds the bits of scale `scale` (from 0) in the layout of the VAE's map: [batch, H, W, d]. */
   addMap(scale: number, bits: Uint8Array): void {
-    const map = this.map(scale);
-    if (scale !== this.done) throw new OptionError(`scale ${scale} of a schedule: scale ${this.done} comes next`);
-    addLinear(bitsToCodes(bits, this.layout, map), this.summed);
+    addLinear(bitsToCodes(bits, this.layout, this.map(scale)), this.summed);
     this.done++;
   }
 
@@ -43,9 +41,11 @@ export class CodeAccumulator {
     return featuresToTokens(resizeLinear(this.summed, this.map(scale)), this.layout.patchify);
   }
 
+  /** The VAE's map of the scale whose turn it is. */
   private map(scale: number): MapSize {
     const map = this.maps[scale];
-    if (!map) throw new OptionError(`scale ${scale}: the schedule has ${this.maps.length}, counted from 0`);
+    if (!map) throw new OptionError(`scale ${scale}: the schedule has ${this.maps.length} scales, counted from 0`);
+    if (scale !== this.done) throw new OptionError(`scale ${scale} is out of turn: scale ${this.done} comes next`);
     return map;
   }
 }

@@ -23,7 +23,7 @@ export function mapSize({ height, width }: MapSize, patchify: boolean): MapSize 
   return patchify ? { height: 2 * height, width: 2 * width } : { height, width };
 }
 
-/** Bits in the layout of tokens to that of the map; `size` is the map's. */
+/** Bits in the layout of tokens to that of the map; `size` is the map's. Other than its bits are an {@link OptionError}. */
 export function tokensToMap(tokens: Uint8Array, layout: BitLayout, size: MapSize): Uint8Array {
   checkBits(tokens, layout, size);
   const order = tokenOrder(layout, size);
@@ -35,7 +35,7 @@ export function tokensToMap(tokens: Uint8Array, layout: BitLayout, size: MapSize
   return map;
 }
 
-/** Bits in the layout of the map to that of tokens; `size` is the map's. */
+/** The reverse of {@link tokensToMap}. */
 export function mapToTokens(map: Uint8Array, layout: BitLayout, size: MapSize): Uint8Array {
   checkBits(map, layout, size);
   const order = tokenOrder(layout, size);
@@ -116,8 +116,10 @@ function tokenOrder({ bits, patchify }: BitLayout, { height, width }: MapSize): 
 function checkBits(given: Uint8Array, { batch, bits }: BitLayout, { height, width }: MapSize): void {
   const expected = batch * height * width * bits;
   if (given.length !== expected) {
-    throw new OptionError(`a ${height}x${width} map of ${bits} bits, batch ${batch}: ${given.length} bits, not ${expected}`);
+    throw new OptionError(
+      `a ${width}x${height} map of ${bits} bits, batch ${batch}: ${given.length} bits given, not ${expected}`,
+    );
   }
   const odd = given.find((bit) => bit > 1);
-  if (odd !== undefined) throw new OptionError(`a bit of value ${odd}: bits are 0 or 1`);
+  if (odd !== undefined) throw new OptionError(`a bit has the value ${odd}: only 0 and 1 are bits`);
 }

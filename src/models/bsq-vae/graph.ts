@@ -3,15 +3,12 @@
  * convolution) twice, nearest-neighbour doubling on the way up, stride 2 on the way down, no attention. Height and
  * width are free; the batch is 1, since one image at a time bounds the memory (at 1024² a single map takes a GiB).
  */
-import type { StoredTensor } from "../../checkpoint/tensor.js";
+import { ModelError } from "../../errors.js";
 import { GraphBuilder, type Value } from "../../graph/builder.js";
 import type { GraphModel } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
-import { ModelError } from "../../errors.js";
+import type { Lookup } from "../lookup.js";
 import type { VaeConfig } from "./config.js";
-
-/** Finds a tensor of the autoencoder by name, `decoder.conv_in.conv.weight`; an absent one is a {@link ModelError}. */
-export type VaeLookup = (name: string) => StoredTensor;
 
 /** Added to the variance in every group norm. */
 const EPSILON = 1e-6;
@@ -21,8 +18,8 @@ type ConvOptions = NonNullable<Parameters<typeof op.Conv>[4]>;
 /** Halves the size; the zeros are on the right and below only. */
 const HALVE: ConvOptions = { stride: 2, padding: [0, 0, 1, 1] };
 
-/** A graph under construction and where its weights come from. */
-interface Half {
+/** One of the two graphs under construction, and where its weights come from. */
+interface Part {
   readonly g: GraphBuilder;
   readonly config: VaeConfig;
   readonly weight: (name: string) => Value;
@@ -36,60 +33,61 @@ function levelChannels({ base, multipliers }: VaeConfig, level: number): number 
 }
 
 /** Codes [1, d, H, W] to an image [1, 3, H · stride, W · stride] in [−1, 1], red first. */
-export function buildDecoder(config: VaeConfig, lookup: VaeLookup): Promise<GraphModel> {
+export function buildDecoder(config: VaeConfig, lookup: Lookup): Promise<GraphModel> {
   const g = new GraphBuilder("VAE decoder");
-  const half: Half = { g, config, weight: (name) => g.weight(lookup(`decoder.${name}`)) };
+  const part: Part = { g, config, weight: (name) => g.weight(lookup(`decoder.${name}`)) };
   const top = config.multipliers.length - 1;
   let channels = levelChannels(config, top);
   let x = g.input("codes", "float32", [1, config.bits, "height", "width"]);
-  x = middle(half, conv(half, "conv_in", x), channels);
+  x = middle(part, conv(part, "conv_in", x), channels);
   for (let level = top; level >= 0; level--) {
     const out = levelChannels(config, level);
     for (let block = 0; block <= config.blocks; block++) {
-      x = residual(half, `up.${level}.block.${block}`, x, channels, out);
+      x = residual(part, `up.${level}.block.${block}`, x, channels, out);
       channels = out;
     }
-    if (level > 0) x = conv(half, `up.${level}.upsample.conv`, op.UpsampleNearest(g, x, 2));
+    if (level > 0) x = conv(part, `up.${level}.upsample.conv`, op.UpsampleNearest(g, x, 2));
   }
-  x = conv(half, "conv_out", normSilu(half, "norm_out", x, channels));
+  x = conv(part, "conv_out", normSilu(part, "norm_out", x, channels));
   g.output("image", op.Clip(g, x, -1, 1), "float32", [1, 3, "image_height", "image_width"]);
   return g.build();
 }
 
 /** An image [1, 3, H · stride, W · stride] in [−1, 1], red first, to features [1, d, H, W]. */
-export function buildEncoder(config: VaeConfig, lookup: VaeLookup): Promise<GraphModel> {
+export function buildEncoder(config: VaeConfig, lookup: Lookup): Promise<GraphModel> {
   const g = new GraphBuilder("VAE encoder");
-  const half: Half = { g, config, weight: (name) => g.weight(lookup(`encoder.${name}`)) };
+  const part: Part = { g, config, weight: (name) => g.weight(lookup(`encoder.${name}`)) };
   const top = config.multipliers.length - 1;
   let channels = config.base;
-  let x = conv(half, "conv_in", g.input("image", "float32", [1, 3, "image_height", "image_width"]));
+  let x = conv(part, "conv_in", g.input("image", "float32", [1, 3, "image_height", "image_width"]));
   for (let level = 0; level <= top; level++) {
     const out = levelChannels(config, level);
     for (let block = 0; block < config.blocks; block++) {
-      x = residual(half, `down.${level}.block.${block}`, x, channels, out);
+      x = residual(part, `down.${level}.block.${block}`, x, channels, out);
       channels = out;
     }
-    if (level < top) x = conv(half, `down.${level}.downsample.conv`, x, HALVE);
+    if (level < top) x = conv(part, `down.${level}.downsample.conv`, x, HALVE);
   }
-  x = conv(half, "conv_out", normSilu(half, "norm_out", middle(half, x, channels), channels));
+  x = conv(part, "conv_out", normSilu(part, "norm_out", middle(part, x, channels), channels));
   g.output("features", x, "float32", [1, config.bits, "height", "width"]);
   return g.build();
 }
 
 /** The two blocks at the smallest size. */
-function middle(half: Half, x: Value, channels: number): Value {
-  return residual(half, "mid.block_2", residual(half, "mid.block_1", x, channels, channels), channels, channels);
+function middle(part: Part, x: Value, channels: number): Value {
+  return residual(part, "mid.block_2", residual(part, "mid.block_1", x, channels, channels), channels, channels);
 }
 
 /** x plus what two convolutions make of it; a 1 × 1 convolution where the channels change. */
-function residual(half: Half, name: string, x: Value, channels: number, out: number): Value {
-  const inner = conv(half, `${name}.conv1`, normSilu(half, `${name}.norm1`, x, channels));
-  const branch = conv(half, `${name}.conv2`, normSilu(half, `${name}.norm2`, inner, out));
-  const kept = channels === out ? x : conv(half, `${name}.nin_shortcut`, x, {});
-  return op.Add(half.g, kept, branch);
+function residual(part: Part, name: string, x: Value, channels: number, out: number): Value {
+  const inner = conv(part, `${name}.conv1`, normSilu(part, `${name}.norm1`, x, channels));
+  const branch = conv(part, `${name}.conv2`, normSilu(part, `${name}.norm2`, inner, out));
+  const kept = channels === out ? x : conv(part, `${name}.nin_shortcut`, x, {});
+  return op.Add(part.g, kept, branch);
 }
 
-function normSilu({ g, weight }: Half, name: string, x: Value, channels: number): Value {
+/** Group norm and SiLU, the pair before every convolution but the first. */
+function normSilu({ g, weight }: Part, name: string, x: Value, channels: number): Value {
   const [scale, bias] = [weight(`${name}.norm.weight`), weight(`${name}.norm.bias`)];
   const normed = op.GroupNormalization(g, x, scale, bias, { channels, groups: groupsOf(channels), epsilon: EPSILON });
   return op.Silu(g, normed);
@@ -103,6 +101,6 @@ function groupsOf(channels: number): number {
 }
 
 /** A convolution by name; unless told otherwise it is 3 × 3 and keeps the size. */
-function conv({ g, weight }: Half, name: string, x: Value, options: ConvOptions = { padding: 1 }): Value {
+function conv({ g, weight }: Part, name: string, x: Value, options: ConvOptions = { padding: 1 }): Value {
   return op.Conv(g, x, weight(`${name}.conv.weight`), weight(`${name}.conv.bias`), options);
 }

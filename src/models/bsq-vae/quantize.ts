@@ -6,9 +6,10 @@
  * `BitwiseSelfCorrection.flip_requant`, which training uses, subtracts the sum from the features each time. The bits
  * are the same but for rounding. This is the second: its sum is what the transformer was trained on.
  */
+import { OptionError } from "../../errors.js";
 import { CodeAccumulator } from "./accumulator.js";
 import { featuresToBits } from "./codes.js";
-import type { FeatureMap, MapSize } from "./feature-map.js";
+import { sameSize, type FeatureMap, type MapSize } from "./feature-map.js";
 import { resizeArea } from "./resize.js";
 
 /** The bits of every scale, each [batch, H, W, d], and the codes they add up to. */
@@ -21,6 +22,11 @@ export interface Quantized {
 /** Quantises features [batch, d, H, W]; `maps` are the scales in positions of the VAE, the last of the features' size. */
 export function quantize(features: FeatureMap, maps: readonly MapSize[]): Quantized {
   const { batch, channels } = features;
+  const last = maps.at(-1);
+  if (!last || !sameSize(last, features)) {
+    const wanted = last ? `${last.width}x${last.height}` : "missing";
+    throw new OptionError(`features of ${features.width}x${features.height}: the schedule's last map is ${wanted}`);
+  }
   const sum = new CodeAccumulator(maps, { batch, bits: channels, patchify: false });
   const bits = maps.map((map, scale) => {
     const residual = { ...features, data: features.data.map((value, i) => value - sum.summed.data[i]!) };

@@ -1,15 +1,15 @@
 /**
  * The autoencoder at work: codes to images, images to bits. Decoder and encoder are loaded on first use, since most
- * runs need only the one and not before the last scale. Images pass one at a time: the widest maps of the decoder take
- * a GiB each at 1024².
+ * runs need only the one and not before the last scale. Images pass one at a time: at 1024² the decoder's widest maps
+ * take a GiB each, and three of them are alive at once.
  */
 import { ModelError, OptionError } from "../../errors.js";
-import type { GraphModel } from "../../graph/model.js";
 import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
 import { float32, values } from "../../runtime/tensor.js";
+import type { Lookup } from "../lookup.js";
 import type { VaeConfig } from "./config.js";
 import { itemOf, zeros, type FeatureMap, type MapSize } from "./feature-map.js";
-import { buildDecoder, buildEncoder, type VaeLookup } from "./graph.js";
+import { buildDecoder, buildEncoder } from "./graph.js";
 import { COLOURS, toLevels, toPlanes, type RgbImages } from "./image.js";
 import { quantize, type Quantized } from "./quantize.js";
 import { resizeArea } from "./resize.js";
@@ -19,21 +19,23 @@ const PREVIEW_SIDE = 256;
 
 /** A BSQ-VAE on a device. Whoever makes one calls `dispose`. */
 export class Vae {
-  private decoder: Promise<Session> | undefined;
-  private encoder: Promise<Session> | undefined;
+  private readonly decoder = new LazySession(() => this.load(buildDecoder));
+  private readonly encoder = new LazySession(() => this.load(buildEncoder));
 
   /** `lookup` finds the checkpoint's tensors by their long names (`publishedVae`); nothing is read yet. */
   constructor(
     readonly config: VaeConfig,
-    private readonly lookup: VaeLookup,
+    private readonly lookup: Lookup,
     private readonly options: SessionOptions,
   ) {}
 
-  /** The images of summed codes [batch, d, H, W], H · stride by W · stride pixels. */
+  /**
+   * The images of summed codes [batch, d, H, W], H · stride by W · stride pixels. Codes of another number of bits are a
+   * {@link ModelError}.
+   */
   async decode(codes: FeatureMap): Promise<RgbImages> {
     this.checkChannels(codes);
-    this.decoder ??= this.load(buildDecoder(this.config, this.lookup));
-    const session = await this.decoder;
+    const session = await this.decoder.get();
     const { height, width } = this.pixels(codes);
     const length = height * width * COLOURS;
     const data = new Uint8Array(codes.batch * length);
@@ -53,18 +55,24 @@ export class Vae {
 
   /**
    * The bits of every scale that stand for the images, and the codes they add up to (for `decode`: the reconstruction).
-   * `maps` are the scales in positions of the VAE; the images must be `stride` times the last one.
+   * `maps` are the scales in positions of the VAE (`mapSize` of each); images that are not `stride` times the last one
+   * are an {@link OptionError}.
    */
   async encode(images: RgbImages, maps: readonly MapSize[]): Promise<Quantized> {
     this.checkSize(images, maps);
     return quantize(await this.features(images), maps);
   }
 
-  /** What the encoder makes of the images, before any quantisation: [batch, d, height / stride, width / stride]. */
+  /**
+   * What the encoder makes of the images, before any quantisation: [batch, d, height / stride, width / stride]. Sides
+   * that are no multiples of `stride` are an {@link OptionError}.
+   */
   async features(images: RgbImages): Promise<FeatureMap> {
     const { bits, stride } = this.config;
-    this.encoder ??= this.load(buildEncoder(this.config, this.lookup));
-    const session = await this.encoder;
+    if (images.height % stride !== 0 || images.width % stride !== 0) {
+      throw new OptionError(`image ${images.width}x${images.height}: sides must be multiples of ${stride} pixels`);
+    }
+    const session = await this.encoder.get();
     const features = zeros(images.batch, bits, { height: images.height / stride, width: images.width / stride });
     for (let item = 0; item < images.batch; item++) {
       const found = await run(session, { image: asTensor(toPlanes(images, item)) }, "features");
@@ -75,13 +83,12 @@ export class Vae {
 
   /** Frees whatever was loaded. */
   async dispose(): Promise<void> {
-    const loaded = await Promise.all([this.decoder, this.encoder]);
-    this.decoder = this.encoder = undefined;
-    await Promise.all(loaded.map((session) => session?.dispose()));
+    await this.decoder.dispose();
+    await this.encoder.dispose();
   }
 
-  private async load(graph: Promise<GraphModel>): Promise<Session> {
-    return Session.create(await graph, this.options);
+  private async load(build: typeof buildDecoder): Promise<Session> {
+    return Session.create(await build(this.config, this.lookup), this.options);
   }
 
   private pixels({ height, width }: MapSize): MapSize {
@@ -98,6 +105,29 @@ export class Vae {
     if (height !== wanted.height || width !== wanted.width) {
       throw new OptionError(`image ${width}x${height}: this schedule takes ${wanted.width}x${wanted.height} pixels`);
     }
+  }
+}
+
+/** A session that is loaded when first asked for. A failed load is forgotten, so that asking again tries again. */
+class LazySession {
+  private loading: Promise<Session> | undefined;
+
+  constructor(private readonly load: () => Promise<Session>) {}
+
+  async get(): Promise<Session> {
+    this.loading ??= this.load();
+    try {
+      return await this.loading;
+    } catch (error) {
+      this.loading = undefined;
+      throw error;
+    }
+  }
+
+  async dispose(): Promise<void> {
+    const session = await this.loading;
+    this.loading = undefined;
+    await session?.dispose();
   }
 }
 

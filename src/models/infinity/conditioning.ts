@@ -8,7 +8,8 @@ import { GraphBuilder, type Value } from "../../graph/builder.js";
 import type { GraphModel } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
-import { blockPrefix, type Lookup } from "./names.js";
+import type { Lookup } from "../lookup.js";
+import { blockPrefix } from "./names.js";
 
 /**
  * The conditioning graph.

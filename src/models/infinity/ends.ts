@@ -1,9 +1,9 @@
 /** The small graphs around the blocks: codes to hidden state, guidance between layers, hidden state to logits. */
 import { GraphBuilder } from "../../graph/builder.js";
-import type { GraphModel } from "../../graph/model.js";
+import type { GraphModel, GraphTarget } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
-import type { Lookup } from "./names.js";
+import type { Lookup } from "../lookup.js";
 
 /**
  * The input of every scale but the first. Inputs: `codes` [rows, tokens, bits], the codes so far, resized to the scale;
@@ -23,12 +23,13 @@ export function buildEmbedding(config: InfinityConfig, lookup: Lookup): Promise<
  * The head. Inputs: `x` [rows, tokens, C]; `modulation` [rows, 2, C], scale and shift. Output: `logits`
  * [rows, tokens, 2 · bits]: for every bit the logit of 0 and the logit of 1.
  */
-export function buildHead(config: InfinityConfig, lookup: Lookup): Promise<GraphModel> {
-  const g = new GraphBuilder("head");
+export function buildHead(config: InfinityConfig, lookup: Lookup, target: GraphTarget): Promise<GraphModel> {
+  const g = new GraphBuilder("head", target);
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
   const modulation = g.input("modulation", "float32", ["rows", 2, config.width]);
   const [scale, shift] = op.Split(g, modulation, 1, [1, 1]);
-  const normed = op.LayerNormalization(g, x, op.Add(g, scale!, g.scalar(1)), shift, NORM_EPSILON);
+  const factor = op.Add(g, scale!, g.scalar(1));
+  const normed = op.AdaptiveLayerNormalization(g, x, factor, shift!, { width: config.width, epsilon: NORM_EPSILON });
   const logits = op.Linear(g, normed, g.weight(lookup("head.weight")), g.weight(lookup("head.bias")));
   g.output("logits", logits, "float32", ["rows", "tokens", 2 * config.bits]);
   return g.build();

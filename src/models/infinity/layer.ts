@@ -8,10 +8,11 @@
  */
 import { sliceRows, type StoredTensor } from "../../checkpoint/tensor.js";
 import { GraphBuilder, type Value } from "../../graph/builder.js";
-import type { GraphModel } from "../../graph/model.js";
+import type { GraphModel, GraphTarget } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
-import { blockPrefix, type Lookup } from "./names.js";
+import type { Lookup } from "../lookup.js";
+import { blockPrefix } from "./names.js";
 
 /** How the layer hands the cache back. */
 export interface LayerOptions {
@@ -20,6 +21,7 @@ export interface LayerOptions {
    * `all`: they hold the whole cache, for a store that keeps tensors on the device.
    */
   readonly cacheOutput: "new" | "all";
+  readonly target: GraphTarget;
 }
 
 /** The learned factor on the queries of a head is at most exp(ln 100). */
@@ -46,9 +48,9 @@ export function buildLayer(
   config: InfinityConfig,
   lookup: Lookup,
   layer: number,
-  { cacheOutput }: LayerOptions,
+  { cacheOutput, target }: LayerOptions,
 ): Promise<GraphModel> {
-  const g = new GraphBuilder(`layer ${layer}`);
+  const g = new GraphBuilder(`layer ${layer}`, target);
   const stored = (name: string): StoredTensor => lookup(`${blockPrefix(config, layer)}.${name}`);
   const block: Block = { g, config, stored, weight: (name) => g.weight(stored(name)) };
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
@@ -77,8 +79,8 @@ function modulation({ g, config, weight }: Block): Six {
 }
 
 /** Layer norm without weights of its own, then · scale + shift by row. */
-function adaptiveNorm({ g }: Block, x: Value, scale: Value, shift: Value): Value {
-  return op.LayerNormalization(g, x, scale, shift, NORM_EPSILON);
+function adaptiveNorm({ g, config }: Block, x: Value, scale: Value, shift: Value): Value {
+  return op.AdaptiveLayerNormalization(g, x, scale, shift, { width: config.width, epsilon: NORM_EPSILON });
 }
 
 /** Attention of the scale's tokens to the cache and to themselves; declares the cache's inputs and outputs. */

@@ -37,7 +37,8 @@ const FOREIGN: readonly ForeignTensor[] = [
   { name: /^head\.\d+\./, meaning: "a head of several layers" },
 ];
 
-const SCALE_MUL = /\.sa\.scale_mul_1H11$/;
+/** Logarithm of what each head's queries are multiplied by. */
+const SCALE_MUL = ".sa.scale_mul_1H11";
 
 /**
  * The transformer's tensors as this project names and shapes them, whatever the training run wrote: without its
@@ -47,7 +48,7 @@ export function publishedInfinity(tensors: Tensors): Tensors {
   const published = new Map<string, StoredTensor>();
   for (const [name, tensor] of tensors) {
     if (TRAINING_BUFFERS.has(name)) continue;
-    published.set(name, SCALE_MUL.test(name) && tensor.shape.length === 4 ? headsFirst(tensor) : tensor);
+    published.set(name, name.endsWith(SCALE_MUL) && tensor.shape.length === 4 ? headsFirst(tensor) : tensor);
   }
   return published;
 }
@@ -73,7 +74,7 @@ export function inferInfinityConfig(tensors: Tensors, file: string): InfinitySiz
   const [levels = 0] = requireShape(tensors, "lvl_embed.weight", 2, file);
   const first = blockPrefix({ depth, chunks }, 0);
   requireLayerNorm(tensors, first, file);
-  const [, heads = 0] = requireShape(tensors, `${first}.sa.scale_mul_1H11`, 4, file);
+  const [, heads = 0] = requireShape(tensors, first + SCALE_MUL, 4, file);
   const [hidden = 0] = requireShape(tensors, `${first}.ffn.fc1.weight`, 2, file);
   requireBitLabels(tensors, bits, file);
   // The rotary embedding turns pairs, half of them by row and half by column.

@@ -4,14 +4,14 @@
  */
 import type { CacheStore } from "../../cache/store.js";
 import type { GraphModel } from "../../graph/model.js";
-import { keepsOutputs } from "../../runtime/device.js";
-import { Session, type SessionOptions } from "../../runtime/session.js";
+import { graphTarget, keepsOutputs } from "../../runtime/device.js";
+import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
 import { buildConditioning } from "./conditioning.js";
 import type { InfinityConfig } from "./config.js";
 import { buildEmbedding, buildGuidance, buildHead } from "./ends.js";
 import { buildLayer } from "./layer.js";
-import type { Lookup } from "./names.js";
+import type { Lookup } from "../lookup.js";
 import type { RotaryTables } from "./rope.js";
 import type { TextCondition, TextRows } from "./text.js";
 
@@ -48,6 +48,7 @@ export class Transformer {
   ): Promise<Transformer> {
     const onDevice = keepsOutputs(options.device);
     const resident = { ...options, outputs: onDevice ? ("gpu-buffer" as const) : ("cpu" as const) };
+    const target = graphTarget(options.device);
     const loaded: Session[] = [];
     const load = async (graph: Promise<GraphModel>, where: SessionOptions): Promise<Session> => {
       const session = await Session.create(await graph, where);
@@ -60,9 +61,9 @@ export class Transformer {
       const guidance = await load(buildGuidance(config), resident);
       const layers: Session[] = [];
       for (let layer = 0; layer < config.depth; layer++) {
-        layers.push(await load(buildLayer(config, lookup, layer, { cacheOutput: onDevice ? "all" : "new" }), resident));
+        layers.push(await load(buildLayer(config, lookup, layer, { cacheOutput: onDevice ? "all" : "new", target }), resident));
       }
-      const head = await load(buildHead(config, lookup), options);
+      const head = await load(buildHead(config, lookup, target), options);
       return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head);
     } catch (error) {
       await Promise.all(loaded.map((session) => session.dispose()));
@@ -84,30 +85,48 @@ export class Transformer {
   }
 
   /** Runs one layer; `x` [rows, tokens, C] is consumed. */
-  async layer(layer: number, x: Tensor, context: ScaleContext): Promise<Tensor> {
-    const { text, tokens, rotary, cache, remember } = context;
-    const { width, heads } = this.config;
-    const angles = [tokens, width / heads / 2];
+  layer(layer: number, x: Tensor, context: ScaleContext): Promise<Tensor> {
+    return this.onDevice ? this.layerOnDevice(layer, x, context) : this.layerOnHost(layer, x, context);
+  }
+
+  /** The graph writes the hidden state and the new tokens' keys and values where they belong. */
+  private async layerOnHost(layer: number, x: Tensor, context: ScaleContext): Promise<Tensor> {
+    const { cache, tokens, remember } = context;
+    const y = float32(new Float32Array(x.size), x.dims);
+    const target = remember ? cache.targets(layer, tokens) : undefined;
+    const into = target ? { y, new_k: target.k, new_v: target.v } : { y };
+    await this.layers[layer]!.run(this.layerFeeds(layer, x, context), into);
+    if (target) cache.accept(layer, tokens, target);
+    return y;
+  }
+
+  /**
+   * The graph returns device tensors. All outputs are asked for even where the cache is not kept: the Node binding
+   * reuses the last run's tensor, of another shape, for an output that is left out.
+   */
+  private async layerOnDevice(layer: number, x: Tensor, context: ScaleContext): Promise<Tensor> {
+    const { y, new_k: k, new_v: v } = await this.layers[layer]!.run(this.layerFeeds(layer, x, context));
+    x.dispose();
+    if (context.remember) context.cache.accept(layer, context.tokens, { k: k!, v: v! });
+    else [k, v].forEach((unused) => unused!.dispose());
+    return y!;
+  }
+
+  private layerFeeds(layer: number, x: Tensor, { text, tokens, rotary, cache }: ScaleContext): Tensors {
+    const angles = [tokens, this.config.width / this.config.heads / 2];
     const past = cache.past(layer);
-    const y = this.onDevice ? null : float32(new Float32Array(x.size), x.dims);
-    const targets = remember ? cache.targets(layer, tokens) : undefined;
-    const written = await this.layers[layer]!.run(
-      {
-        x,
-        modulation: text.modulation,
-        cos: float32(rotary.cos, angles),
-        sin: float32(rotary.sin, angles),
-        past_k: past.k,
-        past_v: past.v,
-        text_k: text.layers[layer]!.k,
-        text_v: text.layers[layer]!.v,
-        text_bias: text.bias,
-      },
-      targets ? { y, new_k: targets.k, new_v: targets.v } : { y },
-    );
-    if (targets) cache.accept(layer, tokens, { k: written.new_k!, v: written.new_v! });
-    if (this.onDevice) x.dispose();
-    return y ?? written.y!;
+    const { k, v } = text.layers[layer]!;
+    return {
+      x,
+      modulation: text.modulation,
+      cos: float32(rotary.cos, angles),
+      sin: float32(rotary.sin, angles),
+      past_k: past.k,
+      past_v: past.v,
+      text_k: k,
+      text_v: v,
+      text_bias: text.bias,
+    };
   }
 
   /** Guidance on the hidden state: both halves of `x` [2 · batch, tokens, C] become their guided mix. */
@@ -124,9 +143,17 @@ export class Transformer {
     return values(logits!);
   }
 
+  /** Bytes of all weights in memory. */
+  get weightBytes(): number {
+    return this.sessions.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
+  }
+
   /** Frees all sessions. */
   async dispose(): Promise<void> {
-    const { conditioning, embedding, guidance, layers, head } = this;
-    await Promise.all([conditioning, embedding, guidance, ...layers, head].map((session) => session.dispose()));
+    await Promise.all(this.sessions.map((session) => session.dispose()));
+  }
+
+  private get sessions(): Session[] {
+    return [this.conditioning, this.embedding, this.guidance, ...this.layers, this.head];
   }
 }

@@ -1,20 +1,19 @@
 /**
  * The T5 encoder: token ids in, the last hidden state out.
  *
- * One session a layer. The XL encoder's take 4.6 GB as float32 and serve one pass before a
- * whole image, so they can be streamed: loaded, run over every text of the call, and released, one after another.
+ * One session a layer. FLAN-T5 XL's 24 layers take 4.6 GB as float32 and serve one pass before a whole image, so they
+ * can be streamed: each is loaded, run over every text of the call and released before the next one.
  * Each text runs alone and without padding, so that its features never depend on the texts beside it.
  */
-import type { Checkpoint } from "../../checkpoint/checkpoint.js";
-import { readFloat32 } from "../../checkpoint/read.js";
-import { sliceRows } from "../../checkpoint/tensor.js";
+import { readFloat32, readRows } from "../../checkpoint/read.js";
 import { ModelError, OptionError } from "../../errors.js";
 import type { Device } from "../../runtime/device.js";
 import { Session } from "../../runtime/session.js";
 import { float32, values, type Tensor } from "../../runtime/tensor.js";
-import type { T5Config } from "./config.js";
+import type { Tensors } from "../manifest.js";
+import { t5LayerBytes, type T5Config } from "./config.js";
 import { buildT5Layer } from "./graph.js";
-import { positionBias } from "./position-bias.js";
+import { checkBuckets, positionBias } from "./position-bias.js";
 import { t5Weights, type T5Weights } from "./weights.js";
 
 /** How the encoder is loaded. */
@@ -54,31 +53,30 @@ export class T5Encoder {
   /**
    * Checks the weights against the configuration and, unless they are streamed, loads all layers.
    *
-   * Errors: `ModelError` for a missing or misshapen tensor, `DeviceError` where the device refuses a graph.
+   * Errors: `ModelError` where tensors and configuration do not fit, `DeviceError` where the device refuses a graph.
    */
   static async create(
     config: T5Config,
-    checkpoint: Pick<Checkpoint, "path" | "tensors">,
+    { path, tensors }: { readonly path: string; readonly tensors: Tensors },
     options: T5Options,
   ): Promise<T5Encoder> {
-    const weights = t5Weights(config, checkpoint);
+    checkBuckets(config, path);
+    const weights = t5Weights(config, tensors, path);
     const relativeBias = await readFloat32(weights.relativeBias);
-    const encoder = new T5Encoder(config, checkpoint.path, weights, relativeBias, options, undefined);
+    const encoder = new T5Encoder(config, path, weights, relativeBias, options, undefined);
     if (!options.stream) await encoder.loadAll();
     return encoder;
   }
 
   /** Bytes of weights in memory at once, float32 as the runtime holds them: one layer when streamed, else all. */
   get weightsBytes(): number {
-    const { width, heads, headDim, hidden, layers } = this.config;
-    const layer = 4 * (4 * width * heads * headDim + 3 * width * hidden + 2 * width);
-    return this.options.stream ? layer : layer * layers;
+    return t5LayerBytes(this.config) * (this.options.stream ? 1 : this.config.layers);
   }
 
   /** Features of one text, [ids.length, width]. See {@link encodeAll}. */
   async encode(ids: readonly number[], options?: EncodeOptions): Promise<Float32Array> {
     const [features] = await this.encodeAll([ids], options);
-    return features as Float32Array;
+    return features!;
   }
 
   /**
@@ -95,8 +93,8 @@ export class T5Encoder {
       options.signal?.throwIfAborted();
       await this.withLayer(layer, async (session) => {
         for (const [i, x] of states.entries()) {
-          const { y } = await session.run({ x, position_bias: biases.get(x.dims[0] ?? 0) as Tensor });
-          states[i] = y as Tensor;
+          const { y } = await session.run({ x, position_bias: biases.get(x.dims[0]!)! });
+          states[i] = y!;
         }
       });
       options.onLayer?.(layer + 1, layers);
@@ -150,7 +148,8 @@ export class T5Encoder {
     const { vocabulary } = this.config;
     const stray = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
     if (stray !== undefined) {
-      throw new ModelError(`${this.file}: token ${stray} is outside the vocabulary of ${vocabulary}; is the tokenizer another model's?`);
+      const limit = `outside the vocabulary of ${vocabulary}; is the tokenizer another model's?`;
+      throw new ModelError(`${this.file}: token ${stray} is ${limit}`);
     }
   }
 
@@ -166,14 +165,8 @@ export class T5Encoder {
     );
   }
 
-  /** The texts' rows of the embedding, [ids.length, width]; the rest of it is never read. */
+  /** A text's rows of the embedding, [ids.length, width]; the rest of it is never read. */
   private async embed(ids: readonly number[]): Promise<Tensor> {
-    const { width } = this.config;
-    const x = new Float32Array(ids.length * width);
-    const { embedding } = this.weights;
-    await Promise.all(
-      ids.map(async (id, i) => x.set(await readFloat32(sliceRows(embedding, id, id + 1)), i * width)),
-    );
-    return float32(x, [ids.length, width]);
+    return float32(await readRows(this.weights.embedding, ids), [ids.length, this.config.width]);
   }
 }

@@ -3,10 +3,21 @@
  * key lies from the query: near distances have a number each, far ones share it in ever wider buckets
  * (Raffel et al. 2020, section 2.1). The first block owns the table and all blocks use it.
  */
+import { ModelError } from "../../errors.js";
 import type { T5Config } from "./config.js";
 
 /** The sizes that decide which distances share a bucket. */
 export type BucketSizes = Pick<T5Config, "relativeBuckets" | "relativeMaxDistance">;
+
+/** Refuses, with a {@link ModelError} that names `file`, sizes that leave no bucket of one of the two kinds. */
+export function checkBuckets({ relativeBuckets, relativeMaxDistance }: BucketSizes, file: string): void {
+  if (relativeBuckets < 4) throw new ModelError(`${file}: ${relativeBuckets} relative attention buckets, at least 4 are needed`);
+  const single = Math.floor(relativeBuckets / 4);
+  if (relativeMaxDistance > single) return;
+  throw new ModelError(
+    `${file}: relative attention distance ${relativeMaxDistance}, more than ${single} is needed with ${relativeBuckets} buckets`,
+  );
+}
 
 /**
  * The bucket of a distance (key position − query position): the lower half of the buckets serves keys at or before

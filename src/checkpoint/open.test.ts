@@ -1,0 +1,102 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { pickle, pickledTensor, safetensorsBytes, torchZip } from "../../test/support/torch-file.js";
+import { CheckpointError } from "../errors.js";
+import { closeCheckpoint } from "./checkpoint.js";
+import { openCheckpoint } from "./open.js";
+import { readNumbers } from "./read.js";
+
+const BYTES = Uint8Array.of(1, 2, 3);
+const U8 = { dtype: "U8", shape: [3], data_offsets: [0, 3] };
+const SAFETENSORS = safetensorsBytes({ a: U8 }, BYTES);
+const TORCH = torchZip(
+  pickle.dictionary({
+    b: pickledTensor({ key: "0", storage: "ByteStorage", count: 3, shape: [3], strides: [1] }),
+  }),
+  { "0": BYTES },
+);
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "checkpoint-"));
+});
+afterEach(async () => {
+  // Also proves that nothing was left behind: files of a test are closed by now.
+  await rm(folder, { recursive: true });
+});
+
+async function fill(files: Readonly<Record<string, Uint8Array | string>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+}
+
+/** Names of the tensors at a path, each of which must read as 1, 2, 3. */
+async function tensorsAt(path: string): Promise<string[]> {
+  const checkpoint = await openCheckpoint(path);
+  for (const tensor of checkpoint.tensors.values()) expect([...(await readNumbers(tensor))]).toEqual([1, 2, 3]);
+  await closeCheckpoint(checkpoint);
+  return [...checkpoint.tensors.keys()];
+}
+
+/** Files of this folder that the process holds open, where the system tells. */
+async function openFiles(): Promise<number> {
+  const links = await readdir("/proc/self/fd").catch(() => []);
+  return links.length;
+}
+
+describe("folders", () => {
+  test("a folder with one checkpoint is that checkpoint", async () => {
+    await fill({ "weights.pth": TORCH, "config.json": "{}" });
+    expect(await tensorsAt(folder)).toEqual(["b"]);
+  });
+
+  test("of Hugging Face's two formats of the same weights, safetensors is read", async () => {
+    await fill({ "model.safetensors": SAFETENSORS, "pytorch_model.bin": TORCH });
+    expect(await tensorsAt(folder)).toEqual(["a"]);
+  });
+
+  test("several checkpoints, or none, are refused", async () => {
+    await expect(openCheckpoint(folder)).rejects.toThrow(`${folder}: no checkpoint in this folder`);
+    await fill({ "a.pth": TORCH, "b.safetensors": SAFETENSORS });
+    await expect(openCheckpoint(folder)).rejects.toThrow(/2 checkpoints, name one of them: "a\.pth, b\.safetensors"/);
+  });
+
+  test("what does not exist is refused by name", async () => {
+    await expect(openCheckpoint(join(folder, "none.pth"))).rejects.toThrow(/none\.pth: no such file or folder/);
+  });
+});
+
+describe("shards", () => {
+  const index = (weightMap: unknown) => JSON.stringify({ metadata: {}, weight_map: weightMap });
+  const SHARDS = { "m-00001-of-00002.safetensors": SAFETENSORS, "m-00002-of-00002.bin": TORCH };
+  const WEIGHTS = { a: "m-00001-of-00002.safetensors", b: "m-00002-of-00002.bin" };
+
+  test("an index joins its shards, by its own path and by its folder's", async () => {
+    await fill({ ...SHARDS, "model.safetensors.index.json": index(WEIGHTS) });
+    expect(await tensorsAt(folder)).toEqual(["a", "b"]);
+    expect(await tensorsAt(join(folder, "model.safetensors.index.json"))).toEqual(["a", "b"]);
+  });
+
+  const refused: readonly (readonly [what: string, index: string, message: RegExp])[] = [
+    ["a missing shard", index({ ...WEIGHTS, c: "m-3.bin" }), /m-3\.bin: cannot be opened \(ENOENT\)/],
+    ["a missing tensor", index({ c: WEIGHTS.a }), /tensor "c" is not in its shard "m-00001-of-00002\.safetensors"/],
+    ["a path", index({ a: "../m.safetensors" }), /shard "\.\.\/m\.safetensors" is not a plain file name/],
+    ["the folder above", index({ a: ".." }), /shard "\.\." is not a plain file name/],
+    ["a number", index({ a: 1 }), /shard 1 is not a plain file name/],
+    ["no map", index(null), /no "weight_map" from tensors to files/],
+    ["no JSON", "{", /is not JSON/],
+  ];
+  test.each(refused)("%s is refused and leaves no file open", async (_, content, message) => {
+    await fill({ ...SHARDS, "model.bin.index.json": content });
+    const before = await openFiles();
+    await expect(openCheckpoint(folder)).rejects.toThrow(CheckpointError);
+    await expect(openCheckpoint(folder)).rejects.toThrow(message);
+    expect(await openFiles()).toBe(before);
+  });
+});
+
+test("a folder called like a checkpoint is a folder", async () => {
+  await mkdir(join(folder, "model.pth"));
+  await expect(openCheckpoint(join(folder, "model.pth"))).rejects.toThrow(/no checkpoint in this folder/);
+});

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { concat, uint, zipBytes } from "../../test/support/torch-file.js";
+import { CheckpointError } from "../errors.js";
+import { bytesSource } from "./source.js";
+import { readZipDirectory } from "./zip.js";
+
+const DATA = Buffer.from("0123456789");
+
+function read(bytes: Uint8Array): ReturnType<typeof readZipDirectory> {
+  return readZipDirectory(bytesSource("test.zip", bytes));
+}
+
+describe("entries", () => {
+  test("offsets point at the data", async () => {
+    const bytes = zipBytes([
+      { name: "a", bytes: DATA },
+      { name: "b/c", bytes: DATA.subarray(4) },
+      { name: "empty", bytes: new Uint8Array() },
+    ]);
+    const entries = await read(bytes);
+    expect([...entries.keys()]).toEqual(["a", "b/c", "empty"]);
+    for (const [name, text] of [
+      ["a", "0123456789"],
+      ["b/c", "456789"],
+      ["empty", ""],
+    ] as const) {
+      const { offset, size } = entries.get(name)!;
+      expect(Buffer.from(bytes.subarray(offset, offset + size)).toString()).toBe(text);
+    }
+  });
+
+  test("an archive with a comment, without zip64", async () => {
+    const local = concat("PK\u0003\u0004", new Uint8Array(22), uint(1, 2), uint(0, 2), "a", DATA);
+    const sizes = concat(uint(10, 4), uint(10, 4), uint(1, 2), new Uint8Array(12), uint(0, 4));
+    const entry = concat("PK\u0001\u0002", new Uint8Array(16), sizes, "a");
+    const place = concat(uint(1, 2), uint(1, 2), uint(entry.byteLength, 4), uint(local.byteLength, 4));
+    const entries = await read(concat(local, entry, "PK\u0005\u0006", uint(0, 4), place, uint(4, 2), "note"));
+    expect(entries.get("a")).toEqual({ offset: 31, size: 10 });
+  });
+});
+
+describe("refused", () => {
+  const cases: readonly (readonly [what: string, bytes: Uint8Array, message: RegExp])[] = [
+    ["compressed", zipBytes([{ name: "a", bytes: DATA, method: 8 }]), /entry "a" is compressed \(method 8\)/],
+    ["encrypted", zipBytes([{ name: "a", bytes: DATA, flags: 1 }]), /entry "a" is encrypted/],
+    [
+      "duplicate",
+      zipBytes([
+        { name: "a", bytes: DATA },
+        { name: "a", bytes: DATA },
+      ]),
+      /two entries are named "a"/,
+    ],
+    ["nothing", new Uint8Array(), /no directory/],
+  ];
+  test.each(cases)("%s", async (_, bytes, message) => {
+    await expect(read(bytes)).rejects.toThrow(CheckpointError);
+    await expect(read(bytes)).rejects.toThrow(message);
+  });
+
+  test("every truncation", async () => {
+    const bytes = zipBytes([{ name: "a", bytes: DATA }]);
+    for (let length = 0; length < bytes.byteLength; length++) {
+      await expect(read(bytes.subarray(0, length))).rejects.toThrow(CheckpointError);
+    }
+  });
+
+  test("an entry that runs into the directory", async () => {
+    const bytes = zipBytes([{ name: "a", bytes: DATA }]);
+    // Both sizes stand in the zip64 field, which follows 46 bytes, the name and the field's own 4 bytes.
+    const sizes = Buffer.from(bytes).indexOf("PK\u0001\u0002") + 46 + 1 + 4;
+    bytes.set(concat(uint(11, 8), uint(11, 8)), sizes);
+    await expect(read(bytes)).rejects.toThrow(/entry "a" ends at byte 42, the directory begins at 41/);
+  });
+
+  test("a directory larger than its file, before it is allocated", async () => {
+    const bytes = zipBytes([{ name: "a", bytes: DATA }]);
+    const end64 = Buffer.from(bytes).indexOf("PK\u0006\u0006");
+    bytes.set(uint(2 ** 50, 8), end64 + 40);
+    await expect(read(bytes)).rejects.toThrow(/cut off/);
+  });
+});

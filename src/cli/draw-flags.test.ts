@@ -1,0 +1,55 @@
+import { Command } from "commander";
+import { describe, expect, it } from "vitest";
+import { addDrawFlags, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
+
+/** The flags as a command would see them. */
+function parse(...args: string[]): DrawFlags {
+  const command = addDrawFlags(new Command().exitOverride().configureOutput({ writeErr: () => undefined }), "a-model");
+  return command.parse(args, { from: "user" }).opts<DrawFlags>();
+}
+
+describe("drawing flags", () => {
+  it("leaves everything to the engine but the model and the device", () => {
+    expect(drawOptions(parse())).toEqual({});
+    expect(parse().model).toBe("a-model");
+    expect(pipelineOptions(parse())).toEqual({ device: "cpu" });
+  });
+
+  it("passes every drawing flag on", () => {
+    const args = "--seed 7 --pixels 0.25M --ratio 1.5 --guidance 1,2 --guidance-layer 0,-2 --temperature 0.5 --top-k 1";
+    const flags = parse(...args.split(" "), "--top-p", "0.9", "--negative", "blurry", "--positive-prompt");
+    expect(drawOptions(flags)).toEqual({
+      seed: 7,
+      pixels: "0.25M",
+      ratio: 1.5,
+      guidance: [1, 2],
+      guidanceLayers: [0, -2],
+      temperature: 0.5,
+      topK: 1,
+      topP: 0.9,
+      negative: "blurry",
+      positivePrompt: true,
+    });
+    expect(drawOptions(parse("--size", "768x512")).size).toEqual({ width: 768, height: 512 });
+  });
+
+  it("passes every loading flag on", () => {
+    const flags = parse("--device", "webgpu", "--vae", "v.pth", "--text-encoder", "t5", "--threads", "2");
+    expect(pipelineOptions(flags)).toEqual({ device: "webgpu", vae: "v.pth", textEncoder: "t5", threads: 2 });
+  });
+
+  it.each([
+    ["--seed 1.5", /--seed 1\.5: not a whole number/],
+    ["--ratio 9", /--ratio 9: not a number from 0\.125 to 8/],
+    ["--temperature 0", /--temperature 0: not a number from 0\.01 to 100/],
+    ["--guidance-layer 1", /--guidance-layer 1: not a whole number from -48 to 0/],
+    ["--top-p 1.1", /--top-p 1\.1: not a number from 0 to 1/],
+    ["--threads 0", /--threads 0: not a whole number from 1/],
+    ["--device tpu", /'tpu' is invalid\. Allowed choices are cpu, webgpu, cuda/],
+    ["--pixels 2M", /'2M' is invalid\. Allowed choices are 0\.06M, 0\.25M, 0\.60M, 1M/],
+    ["--size 512x512 --ratio 2", /'--size <WxH>' cannot be used with option '--ratio <r>'/],
+    ["--size 512x512 --pixels 1M", /'--size <WxH>' cannot be used with option '--pixels <class>'/],
+  ])("refuses %s", (args, message) => {
+    expect(() => parse(...args.split(" "))).toThrow(message);
+  });
+});

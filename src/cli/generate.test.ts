@@ -1,0 +1,131 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { inTemporaryFolder } from "../../test/support/temporary.js";
+import { ModelError } from "../errors.js";
+import type { Draw, DrawOptions, DrawResult, DrawnImage, Pipeline, PipelineOptions } from "../generate/types.js";
+import { generateCommand } from "./generate.js";
+import { Interrupted } from "./interrupt.js";
+
+/** An engine that draws flat images at once and remembers what it was asked. */
+class FakeEngine {
+  readonly calls: { model: string; loading: PipelineOptions; prompts: readonly string[]; drawing: DrawOptions }[] = [];
+  disposed = 0;
+
+  constructor(private readonly during: (options: DrawOptions) => Promise<void> = () => Promise.resolve()) {}
+
+  readonly load = (): Promise<Pipeline> => Promise.resolve(this.pipeline);
+
+  private readonly pipeline: Pipeline = (_task, model, loading = {}) => {
+    const draw = async (given: string | readonly string[], drawing: DrawOptions = {}): Promise<DrawResult> => {
+      const prompts = [given].flat();
+      this.calls.push({ model, loading, prompts, drawing });
+      const images = prompts.map((prompt, i) => flat(prompt, [drawing.seed ?? 0].flat()[0]!, i));
+      await drawing.onScale?.({ scale: 0, scales: 2, images });
+      await this.during(drawing);
+      return result(model, images);
+    };
+    const dispose = (): Promise<void> => {
+      this.disposed++;
+      return Promise.resolve();
+    };
+    return Promise.resolve(Object.assign(draw, { dispose }) satisfies Draw);
+  };
+}
+
+function flat(prompt: string, seed: number, level: number): DrawnImage {
+  return { width: 2, height: 1, data: new Uint8Array(6).fill(level), prompt, seed };
+}
+
+function result(model: string, images: readonly DrawnImage[]): DrawResult {
+  const report = {
+    model,
+    device: "cpu",
+    policy: "full",
+    images: images.length,
+    schedule: [{ height: 1, width: 1 }],
+    tokens: 1,
+    stages: [],
+    cache: { peakBytes: 0, fullBytes: 0 },
+    weightsBytes: 0,
+    process: { peakBytes: 1 },
+    seconds: 0,
+  } as const;
+  return { image: images[0]!, images, report };
+}
+
+/** Runs the command and returns what it printed. */
+async function generate(engine: FakeEngine, ...args: string[]): Promise<string> {
+  const print = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  await generateCommand(engine.load).exitOverride().parseAsync(args, { from: "user" });
+  return print.mock.calls.map(([text]) => String(text)).join("");
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("generate", () => {
+  it("draws all prompts in one batch, writes one file each and prints the report", () =>
+    inTemporaryFolder(async (folder) => {
+      const engine = new FakeEngine();
+      const printed = await generate(engine, "a fox", "a hare", "--seed", "7", "--out", join(folder, "x.png"));
+      expect(engine.calls).toMatchObject([{ model: "tiny", prompts: ["a fox", "a hare"], drawing: { seed: 7 } }]);
+      expect(engine.disposed).toBe(1);
+      expect((await readdir(folder)).sort()).toEqual(["x-0.png", "x-1.png"]);
+      expect((await sharp(join(folder, "x-1.png")).raw().toBuffer())[0]).toBe(1);
+      expect(printed).toContain("tiny on cpu, full cache: 2 images, 1 scales, 1 tokens each");
+      expect(printed).toContain("random");
+    }));
+
+  it("prints nothing but JSON with --json", () =>
+    inTemporaryFolder(async (folder) => {
+      const out = join(folder, "x.webp");
+      const printed = await generate(new FakeEngine(), "a fox", "--out", out, "--json", "--model", "other");
+      expect(JSON.parse(printed)).toMatchObject({
+        images: [{ file: out, width: 2, height: 1, prompt: "a fox", seed: 0 }],
+        report: { model: "other", policy: "full", images: 1 },
+      });
+    }));
+
+  it("writes previews only where a folder is named for them", () =>
+    inTemporaryFolder(async (folder) => {
+      const engine = new FakeEngine();
+      const previews = join(folder, "made", "here");
+      await generate(engine, "a fox", "--out", join(folder, "x.jpg"), "--previews", previews);
+      expect(await readdir(previews)).toEqual(["x-scale-01.png"]);
+      await generate(engine, "a fox", "--out", join(folder, "x.jpg"));
+      expect(engine.calls.map(({ drawing }) => drawing.onScale === undefined)).toEqual([false, true]);
+    }));
+
+  it("touches no model where the output is no good", () =>
+    inTemporaryFolder(async (folder) => {
+      const engine = new FakeEngine();
+      const load = vi.spyOn(engine, "load");
+      await expect(generate(engine, "a fox", "--out", join(folder, "x.gif"))).rejects.toThrow(
+        "the ending is not one of",
+      );
+      await expect(generate(engine, "a fox", "--out", join(folder, "no", "x.png"))).rejects.toThrow(
+        "there is no folder",
+      );
+      await expect(generate(engine, "a", "b", "--out", join(folder, "{i}", "x.png"))).rejects.toThrow(
+        "there is no folder",
+      );
+      expect(load).not.toHaveBeenCalled();
+    }));
+
+  it("frees the model and writes nothing where drawing fails or is stopped", () =>
+    inTemporaryFolder(async (folder) => {
+      const broken = new FakeEngine(() => Promise.reject(new ModelError("no good")));
+      await expect(generate(broken, "a fox", "--out", join(folder, "x.png"))).rejects.toThrow("no good");
+      const stopped = new FakeEngine(({ signal }) => {
+        process.emit("SIGINT", "SIGINT");
+        signal?.throwIfAborted();
+        return Promise.resolve();
+      });
+      await expect(generate(stopped, "a fox", "--out", join(folder, "x.png"))).rejects.toThrow(Interrupted);
+      expect([broken.disposed, stopped.disposed]).toEqual([1, 1]);
+      expect(await readdir(folder)).toEqual([]);
+    }));
+});

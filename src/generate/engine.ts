@@ -1,0 +1,143 @@
+/**
+ * Prompts in, images out, in the thread it is called from. ONNX Runtime blocks that thread while an operator runs, so a
+ * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
+ */
+import { resolveModel, type ModelFiles } from "../models/folder.js";
+import { t5LayerBytes } from "../models/t5/config.js";
+import { T5Encoder } from "../models/t5/encoder.js";
+import { chooseDevice, type Device } from "../runtime/device.js";
+import { processMemory } from "../runtime/memory.js";
+import { totalTokens } from "../models/infinity/schedule.js";
+import { ImageModel, type DrawnBatch, type Images } from "./image-model.js";
+import { Recorder } from "./recorder.js";
+import { resolveSettings, type Settings } from "./settings.js";
+import { encodePrompts } from "./text.js";
+import { loadTokenizer, type Tokenizer } from "./tokenizer.js";
+import type { DrawnImage, DrawOptions, DrawProgress, DrawResult, PipelineOptions, RunReport } from "./types.js";
+
+/** A text encoder whose weights take more than this as float32 is streamed through memory layer by layer. */
+const RESIDENT_TEXT_ENCODER_BYTES = 2 ** 30;
+
+/** A loaded model. */
+export class Engine {
+  private constructor(
+    private readonly files: ModelFiles,
+    private readonly device: Device,
+    private readonly tokenizer: Tokenizer,
+    private readonly encoder: T5Encoder,
+    private readonly model: ImageModel,
+  ) {}
+
+  /** Finds, checks and loads a model by name or folder; see {@link PipelineOptions}. */
+  static async load(name: string, options: PipelineOptions = {}): Promise<Engine> {
+    const { threads, signal, onProgress } = options;
+    const device = chooseDevice(options.device ?? "auto");
+    const files = await resolveModel(name, { vae: options.vae, textEncoder: options.textEncoder });
+    try {
+      const tokenizer = await loadTokenizer(files.textEncoder.folder);
+      const encoder = await loadEncoder(files, device, options);
+      const model = await ImageModel.load(files, { device, threads }, (done, total) => {
+        signal?.throwIfAborted();
+        onProgress?.({ stage: "load", part: "transformer", done, total });
+      });
+      return new Engine(files, device, tokenizer, encoder, model);
+    } catch (error) {
+      await files.close();
+      throw error;
+    }
+  }
+
+  /** Draws one image a prompt, all in one batch. */
+  async draw(prompts: readonly string[], options: DrawOptions = {}): Promise<DrawResult> {
+    const { config } = this.files.infinity;
+    const settings = resolveSettings(options, this.files.defaults, { images: prompts.length, depth: config.depth });
+    const recorder = new Recorder();
+    const { texts, negatives } = await this.readPrompts(prompts, options);
+    await recorder.mark("text", 0);
+    const drawn = await this.model.draw({
+      texts,
+      negatives,
+      settings,
+      recorder,
+      checkpoint: () => options.signal?.throwIfAborted(),
+      onLayer: (scale, layer) => options.onProgress?.(layerProgress(settings, scale, layer, config.depth)),
+      onPreview: options.onScale && ((scale, decode) => this.preview(prompts, settings, options, scale, decode)),
+    });
+    options.onProgress?.({ stage: "vae", image: prompts.length, images: prompts.length });
+    const images = split(drawn.images, prompts, settings);
+    return { image: images[0]!, images, report: await this.report(settings, recorder, drawn, prompts.length) };
+  }
+
+  /** Frees all sessions and closes the files. */
+  async dispose(): Promise<void> {
+    await this.encoder.dispose();
+    await this.model.dispose();
+  }
+
+  private async readPrompts(
+    prompts: readonly string[],
+    { negative, positivePrompt, signal, onProgress }: DrawOptions,
+  ): Promise<{ texts: Float32Array[]; negatives: Float32Array[] | undefined }> {
+    const onLayer = (layer: number, layers: number): void => onProgress?.({ stage: "text", layer, layers });
+    const parts = { tokenizer: this.tokenizer, encoder: this.encoder };
+    const common = { signal, onLayer, maxLength: this.files.infinity.config.textLength };
+    const encoded = await encodePrompts(prompts, parts, { ...common, positivePrompt });
+    const texts = encoded.map(({ features }) => features);
+    if (negative === undefined) return { texts, negatives: undefined };
+    const [avoided] = await encodePrompts([negative], parts, common);
+    return { texts, negatives: prompts.map(() => avoided!.features) };
+  }
+
+  private async preview(
+    prompts: readonly string[],
+    settings: Settings,
+    options: DrawOptions,
+    scale: number,
+    decode: () => Promise<Images>,
+  ): Promise<void> {
+    const images = split(await decode(), prompts, settings);
+    await options.onScale?.({ scale, scales: settings.schedule.maps.length, images });
+  }
+
+  private async report(settings: Settings, recorder: Recorder, drawn: DrawnBatch, images: number): Promise<RunReport> {
+    const { peak } = await processMemory();
+    return {
+      model: this.files.name,
+      device: this.device,
+      policy: "full",
+      images,
+      schedule: settings.schedule.maps,
+      tokens: totalTokens(settings.schedule),
+      stages: recorder.stages,
+      cache: drawn.cache,
+      weightsBytes: this.model.weightBytes + this.encoder.weightsBytes,
+      process: { peakBytes: peak },
+      seconds: recorder.seconds,
+    };
+  }
+}
+
+function loadEncoder(files: ModelFiles, device: Device, options: PipelineOptions): Promise<T5Encoder> {
+  const { threads, signal, onProgress } = options;
+  const { config, tensors, path } = files.textEncoder;
+  const stream = t5LayerBytes(config) * config.layers > RESIDENT_TEXT_ENCODER_BYTES;
+  const onLoad = (done: number, total: number): void => onProgress?.({ stage: "load", part: "text encoder", done, total });
+  return T5Encoder.create(config, { path, tensors }, { device, threads, signal, stream, onLoad });
+}
+
+function layerProgress({ schedule }: Settings, scale: number, layer: number, layers: number): DrawProgress {
+  const { maps } = schedule;
+  return { stage: "scale", scale: scale + 1, scales: maps.length, map: maps[scale]!, layer: layer + 1, layers };
+}
+
+/** One image a prompt out of a batch. */
+function split({ height, width, data }: Images, prompts: readonly string[], { seeds }: Settings): DrawnImage[] {
+  const length = height * width * 3;
+  return prompts.map((prompt, i) => ({
+    width,
+    height,
+    data: data.slice(i * length, (i + 1) * length),
+    prompt,
+    seed: seeds[i]!,
+  }));
+}

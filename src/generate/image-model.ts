@@ -1,0 +1,169 @@
+/**
+ * From text features to images: the transformer and the autoencoder at work together. Whoever has features, the engine
+ * from prompts or a parity case from a file, draws with this one class.
+ */
+import { cacheBytes, DeviceStore, HostStore, type CacheStore } from "../cache/store.js";
+import { readFloat32 } from "../checkpoint/read.js";
+import { sliceRows } from "../checkpoint/tensor.js";
+import { ModelError } from "../errors.js";
+import { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
+import { Vae } from "../models/bsq-vae/vae.js";
+import type { ImageModelFiles } from "../models/folder.js";
+import { lookupIn } from "../models/lookup.js";
+import { historyTokens } from "../models/infinity/schedule.js";
+import { joinTexts, type TextCondition, type TextRows } from "../models/infinity/text.js";
+import { Transformer } from "../models/infinity/transformer.js";
+import type { SessionOptions } from "../runtime/session.js";
+import { drawScales, type ChooseBits } from "./draw-scales.js";
+import type { Recorder } from "./recorder.js";
+import { sampleBits } from "./sampling.js";
+import type { Settings } from "./settings.js";
+import type { CacheReport } from "./types.js";
+
+/** Images side by side, [batch, height, width, 3] levels, red first. */
+export type Images = Awaited<ReturnType<Vae["decode"]>>;
+
+/** One batch to draw. */
+export interface Batch {
+  /** The encoder's features of every prompt, [text, textChannels]. */
+  readonly texts: readonly Float32Array[];
+  /** What to steer away from, one for each prompt; without it the model's learned unconditional text of equal length. */
+  readonly negatives?: readonly Float32Array[] | undefined;
+  readonly settings: Settings;
+  readonly recorder: Recorder;
+  /** Default: the sampler, by the settings' seeds. */
+  readonly chooseBits?: ChooseBits | undefined;
+  /** Throws once the caller has given up. */
+  readonly checkpoint?: (() => void) | undefined;
+  /** Layer `layer` of scale `scale` is done, both counted from 0. */
+  readonly onLayer?: ((scale: number, layer: number) => void) | undefined;
+  /** A scale but the last is done; `decode` gives small images as they stand. */
+  readonly onPreview?: ((scale: number, decode: () => Promise<Images>) => Promise<void>) | undefined;
+}
+
+/** What a batch became. */
+export interface DrawnBatch {
+  readonly images: Images;
+  readonly cache: CacheReport;
+}
+
+/** A loaded transformer with its autoencoder. */
+export class ImageModel {
+  private constructor(
+    readonly files: ImageModelFiles,
+    private readonly transformer: Transformer,
+    private readonly vae: Vae,
+  ) {}
+
+  /** Loads the transformer's layers; the decoder follows when the first image needs it. */
+  static async load(
+    files: ImageModelFiles,
+    options: SessionOptions,
+    onPiece?: (done: number, total: number) => void,
+  ): Promise<ImageModel> {
+    const { infinity, vae } = files;
+    const lookup = lookupIn(infinity.tensors, infinity.path);
+    const transformer = await Transformer.load(infinity.config, lookup, options, onPiece);
+    return new ImageModel(files, transformer, new Vae(vae.config, lookupIn(vae.tensors, vae.path), options));
+  }
+
+  /** Bytes of the transformer's weights in memory. */
+  get weightBytes(): number {
+    return this.transformer.weightBytes;
+  }
+
+  /** Draws one batch. */
+  async draw(batch: Batch): Promise<DrawnBatch> {
+    const { settings, texts, recorder } = batch;
+    const text = await this.conditions(batch);
+    const cache = this.makeCache(settings, text.rows);
+    const codes = this.makeCodes(settings, texts.length);
+    try {
+      await drawScales({
+        transformer: this.transformer,
+        settings,
+        batch: texts.length,
+        text,
+        cache,
+        codes,
+        chooseBits: batch.chooseBits ?? this.sampler(settings),
+        checkpoint: batch.checkpoint ?? (() => undefined),
+        onLayer: batch.onLayer,
+        onScale: (scale) => this.afterScale(batch, cache, codes, scale),
+      });
+    } finally {
+      cache.dispose();
+    }
+    const images = await this.vae.decode(codes.summed);
+    await recorder.mark("vae", 0);
+    const fullBytes = cacheBytes({ ...this.shape, rows: text.rows }, historyTokens(settings.schedule));
+    return { images, cache: { peakBytes: cache.peakBytes, fullBytes } };
+  }
+
+  /** Frees the sessions and closes the files. */
+  async dispose(): Promise<void> {
+    await this.transformer.dispose();
+    await this.vae.dispose();
+    await this.files.close();
+  }
+
+  /** Conditional rows and, with guidance, the unconditional ones after them. Equal lengths share one computation. */
+  private async conditions({ texts, negatives, settings }: Batch): Promise<TextRows> {
+    const { config } = this.files.infinity;
+    const rows: TextCondition[] = [];
+    for (const features of texts) rows.push(await this.transformer.condition(features));
+    if (!settings.guided) return joinTexts(config, rows);
+    const learned = new Map<number, TextCondition>();
+    for (const [image, { length }] of texts.entries()) {
+      const negative = negatives?.[image];
+      const row = negative ? await this.transformer.condition(negative) : (learned.get(length) ?? (await this.unconditional(length)));
+      if (!negative) learned.set(length, row);
+      rows.push(row);
+    }
+    return joinTexts(config, rows);
+  }
+
+  /** The learned unconditional text, as many rows of it as the prompt's features (`length` values) have. */
+  private async unconditional(length: number): Promise<TextCondition> {
+    const { config, tensors, path } = this.files.infinity;
+    const tokens = length / config.textChannels;
+    if (tokens > config.textLength) throw new ModelError(`${path}: a text of ${tokens} tokens, at most ${config.textLength}`);
+    const learned = lookupIn(tensors, path)("cfg_uncond");
+    return this.transformer.condition(await readFloat32(sliceRows(learned, 0, tokens)));
+  }
+
+  private get shape(): { layers: number; width: number } {
+    const { depth, width } = this.files.infinity.config;
+    return { layers: depth, width };
+  }
+
+  /** Every token but the last scale's, which nothing looks back on. */
+  private makeCache({ schedule }: Settings, rows: number): CacheStore {
+    const shape = { ...this.shape, rows, capacity: historyTokens(schedule) };
+    return this.transformer.onDevice ? new DeviceStore(shape) : new HostStore(shape);
+  }
+
+  private makeCodes({ schedule }: Settings, batch: number): CodeAccumulator {
+    const { vae, infinity } = this.files;
+    return new CodeAccumulator(schedule.maps, { batch, bits: vae.config.bits, patchify: infinity.config.patchify });
+  }
+
+  private sampler({ limits, seeds }: Settings): ChooseBits {
+    const { bits } = this.files.infinity.config;
+    return (scale, logits) => {
+      const images = logits.map((image, i) =>
+        sampleBits({ logits: image, tokens: image.length / (2 * bits), bits }, limits, seeds[i]!, scale),
+      );
+      return Uint8Array.from(images.flatMap((image) => [...image]));
+    };
+  }
+
+  private async afterScale(batch: Batch, cache: CacheStore, codes: CodeAccumulator, scale: number): Promise<void> {
+    const { recorder, settings, onPreview } = batch;
+    const { maps } = settings.schedule;
+    await recorder.mark(`scale ${scale + 1}`, cache.bytes, maps[scale]);
+    if (!onPreview || scale === maps.length - 1) return;
+    await onPreview(scale, () => this.vae.preview(codes.summed));
+    await recorder.mark(`preview ${scale + 1}`, cache.bytes);
+  }
+}

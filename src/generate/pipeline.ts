@@ -1,0 +1,80 @@
+/**
+ * The public way in: a model in a worker of its own, so that the caller's thread stays free while an image is drawn.
+ * Callbacks and signals cross the border as messages; an error arrives as the same class it was thrown as.
+ */
+import * as comlink from "comlink";
+import * as errors from "../errors.js";
+import { OptionError } from "../errors.js";
+import type { Draw, DrawOptions, DrawResult, Pipeline, PipelineOptions } from "./types.js";
+import { startWorker, type RunningWorker } from "./worker-thread.js";
+import type { EngineHost, Plain } from "./worker.js";
+
+/** Loads a model by name or folder; see {@link Pipeline}. */
+export const pipeline: Pipeline = async (task, model, options = {}) => {
+  // Callers in plain JavaScript may ask for anything.
+  if ((task as string) !== "text-to-image") throw new OptionError(`task ${task}: must be text-to-image`);
+  options.signal?.throwIfAborted();
+  const worker = await startWorker();
+  const host = comlink.wrap<EngineHost>(worker.endpoint);
+  try {
+    await call(worker, host, options.signal, (id) => host.load(id, model, plain(options), proxied(options.onProgress)));
+  } catch (error) {
+    await worker.end();
+    throw error;
+  }
+  const draw = (prompts: string | readonly string[], drawOptions: DrawOptions = {}): Promise<DrawResult> => {
+    drawOptions.signal?.throwIfAborted();
+    const list = typeof prompts === "string" ? [prompts] : prompts;
+    if (list.length === 0) return Promise.reject(new OptionError("prompts: 0 given, at least 1 is needed"));
+    const { onProgress, onScale } = drawOptions;
+    return call(worker, host, drawOptions.signal, (id) =>
+      host.draw(id, list, plain(drawOptions), proxied(onProgress), proxied(onScale)),
+    );
+  };
+  const dispose = async (): Promise<void> => {
+    await call(worker, host, undefined, () => host.dispose());
+    await worker.end();
+  };
+  return Object.assign(draw, { dispose }) satisfies Draw;
+};
+
+type Host = comlink.Remote<EngineHost>;
+
+let calls = 0;
+
+/** One call into the worker: passes an abort on, gives up when the worker dies, and restores the error's class. */
+async function call<T>(
+  worker: RunningWorker,
+  host: Host,
+  signal: AbortSignal | undefined,
+  start: (id: number) => Promise<T>,
+): Promise<T> {
+  const id = calls++;
+  const abort = (): void => void host.abort(id);
+  signal?.addEventListener("abort", abort);
+  try {
+    return await Promise.race([start(id), worker.died]);
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw restore(error);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** Options without what cannot be copied into a worker. */
+function plain<O extends PipelineOptions | DrawOptions>(options: O): Plain<O> {
+  const entries = Object.entries(options).filter(([key]) => !["signal", "onProgress", "onScale"].includes(key));
+  return Object.fromEntries(entries) as Plain<O>;
+}
+
+function proxied<F extends (...args: never[]) => unknown>(callback: F | undefined): (F & comlink.ProxyMarked) | undefined {
+  return callback && comlink.proxy(callback);
+}
+
+/** An error of ours loses its class on the way; its name brings it back. */
+function restore(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const known = Object.entries(errors).find(([name]) => name === error.name)?.[1];
+  return known ? new known(error.message, { cause: error }) : error;
+}

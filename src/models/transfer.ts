@@ -1,0 +1,149 @@
+/**
+ * One file from the hub to the disk. It grows under a name of its own, goes on where an earlier transfer broke off, and
+ * gets its final name only after its checksum was found right.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { constants } from "node:fs";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { DownloadError } from "../errors.js";
+import { hubError, isNetworkError, networkReason, refusal, type HubAccess, type HubFile } from "./hub-files.js";
+
+/** How a transfer runs. */
+export interface TransferOptions {
+  readonly access: HubAccess;
+  readonly signal?: AbortSignal | undefined;
+  /** How often a transfer that stands still is taken up again, before it is given up. Default 5. */
+  readonly retries?: number | undefined;
+  /** Milliseconds before the first retry; every further one waits twice as long. Default 1000. */
+  readonly retryDelay?: number | undefined;
+  /** Told how many bytes of the file are here. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** Bytes read at once when the start of a file is hashed again. */
+const BLOCK = 1 << 20;
+
+/**
+ * Brings a file to `path`, through `path.incomplete`.
+ * A refusal, a connection that stays broken and a wrong checksum are each a {@link DownloadError}; a damaged file is
+ * removed, an incomplete one stays for the next attempt.
+ */
+export async function transfer(file: HubFile, path: string, options: TransferOptions): Promise<void> {
+  const partial = `${path}.incomplete`;
+  // Bytes are written at their own places, so that two transfers of one file at a time do no harm.
+  const handle = await open(partial, constants.O_RDWR | constants.O_CREAT);
+  let digest: string;
+  try {
+    const download = new Download(file, handle, options);
+    await download.resume();
+    digest = await download.finish();
+  } finally {
+    await handle.close();
+  }
+  const { algorithm, hex } = file.checksum;
+  if (digest !== hex) {
+    await rm(partial, { force: true });
+    throw new DownloadError(`${file.path}: damaged transfer, removed: ${algorithm} is ${digest}, expected ${hex}`);
+  }
+  await rename(partial, path);
+}
+
+/** The state of one transfer: what is on disk, and the checksum of it. */
+class Download {
+  private have = 0;
+  private hash: Hash;
+
+  constructor(
+    private readonly file: HubFile,
+    private readonly handle: FileHandle,
+    private readonly options: TransferOptions,
+  ) {
+    this.hash = newHash(file);
+  }
+
+  /** Takes up what an earlier transfer left. */
+  async resume(): Promise<void> {
+    const { size } = await this.handle.stat();
+    if (size > this.file.size) return this.restart();
+    const block = Buffer.alloc(BLOCK);
+    while (this.have < size) {
+      const { bytesRead } = await this.handle.read(block, 0, BLOCK, this.have);
+      if (bytesRead === 0) break;
+      this.hash.update(block.subarray(0, bytesRead));
+      this.have += bytesRead;
+    }
+    this.options.onBytes?.(this.have);
+  }
+
+  /** Fetches the rest, through as many connections as it takes, and gives the whole file's checksum. */
+  async finish(): Promise<string> {
+    const { retries = 5, retryDelay = 1000, signal } = this.options;
+    let failures = 0;
+    while (this.have < this.file.size) {
+      const before = this.have;
+      const problem = await this.fetchRest();
+      if (problem === undefined) break;
+      failures = this.have > before ? 1 : failures + 1;
+      if (failures > retries) throw this.brokeOff(problem);
+      await delay(retryDelay * 2 ** (failures - 1), undefined, signal ? { signal } : {});
+    }
+    return this.hash.digest("hex");
+  }
+
+  /** One connection. Returns what broke it, where another attempt may help; undefined once the file is whole. */
+  private async fetchRest(): Promise<string | undefined> {
+    const { access, signal } = this.options;
+    try {
+      const response = await this.request();
+      if (response.status === 429 || response.status >= 500) return `status ${response.status}`;
+      if (!response.ok || !response.body) throw refusal(response.status, this.file.path, access.endpoint);
+      // A server that knows no ranges sends the file from its start.
+      if (response.status !== 206) await this.restart();
+      for await (const chunk of response.body) await this.append(chunk);
+      return this.have < this.file.size ? "the connection was closed" : undefined;
+    } catch (error) {
+      if (isNetworkError(error) && !signal?.aborted) return networkReason(error);
+      throw hubError(error, this.file.path, access, signal);
+    }
+  }
+
+  private request(): Promise<Response> {
+    const { repo, commit, path } = this.file;
+    const { access, signal } = this.options;
+    const address = `${access.endpoint}/${repo}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
+    const headers: Record<string, string> = { Range: `bytes=${this.have}-`, "Accept-Encoding": "identity" };
+    if (access.token !== undefined) headers.Authorization = `Bearer ${access.token}`;
+    return fetch(address, { headers, signal: signal ?? null });
+  }
+
+  private async append(chunk: Uint8Array): Promise<void> {
+    const { path, size } = this.file;
+    if (this.have + chunk.byteLength > size) {
+      await this.handle.truncate(0);
+      throw new DownloadError(`${path}: damaged transfer: more than the ${size} bytes it should have`);
+    }
+    await this.handle.write(chunk, 0, chunk.byteLength, this.have);
+    this.hash.update(chunk);
+    this.have += chunk.byteLength;
+    this.options.onBytes?.(this.have);
+  }
+
+  private async restart(): Promise<void> {
+    await this.handle.truncate(0);
+    this.have = 0;
+    this.hash = newHash(this.file);
+  }
+
+  private brokeOff(problem: string): DownloadError {
+    const { path, size } = this.file;
+    return new DownloadError(
+      `${path}: the transfer broke off after ${this.have} of ${size} bytes (${problem}); the next attempt goes on from there`,
+    );
+  }
+}
+
+/** Git hashes a header with the content. */
+function newHash({ checksum, size }: HubFile): Hash {
+  return checksum.algorithm === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
+}

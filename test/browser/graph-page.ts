@@ -1,0 +1,39 @@
+/** Runs in the page: one linear layer, its weights in a file that is kept in memory. */
+import { bytesSource } from "../../src/checkpoint/source.js";
+import { rowMajorStrides, type DType, type StoredTensor } from "../../src/checkpoint/tensor.js";
+import { GraphBuilder } from "../../src/graph/builder.js";
+import { Add, FastGelu, Linear } from "../../src/graph/ops/index.js";
+import type { Device } from "../../src/runtime/device.js";
+import { Session } from "../../src/runtime/session.js";
+import { float32, values } from "../../src/runtime/tensor.js";
+
+declare global {
+  interface Window {
+    /** gelu(x · weightᵀ) + x for x = 1 … 4 and a weight of halves, [1, 2, 2]. */
+    runLayer(device: Device, dtype: DType): Promise<number[]>;
+  }
+}
+
+/** [[0.5, −0.5], [1, 2]] in three types, all exact: the bits of IEEE halves, and the upper halves of float32s. */
+const WEIGHT: Readonly<Partial<Record<DType, Float32Array | Uint16Array>>> = {
+  f32: Float32Array.of(0.5, -0.5, 1, 2),
+  f16: Uint16Array.of(0x3800, 0xb800, 0x3c00, 0x4000),
+  bf16: Uint16Array.of(0x3f00, 0xbf00, 0x3f80, 0x4000),
+};
+
+function stored(dtype: DType): StoredTensor {
+  const source = bytesSource("memory", new Uint8Array(WEIGHT[dtype]!.buffer));
+  const shape = [2, 2];
+  return { name: "w", dtype, shape, strides: rowMajorStrides(shape), source, offset: 0 };
+}
+
+window.runLayer = async (device, dtype) => {
+  const g = new GraphBuilder("layer");
+  const x = g.input("x", "float32", ["rows", "tokens", 2]);
+  const y = Add(g, FastGelu(g, Linear(g, x, g.weight(stored(dtype)))), x);
+  g.output("y", y, "float32", ["rows", "tokens", 2]);
+  const session = await Session.create(await g.build(), { device });
+  const result = await session.run({ x: float32(Float32Array.of(1, 2, 3, 4), [1, 2, 2]) });
+  await session.dispose();
+  return Array.from(values(result.y!));
+};

@@ -1,0 +1,28 @@
+/** Graphs, weights and sessions in a real browser, on both of its devices. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openPage, type OpenPage } from "../support/browser.js";
+import type {} from "./graph-page.js";
+
+let open: OpenPage;
+
+beforeAll(async () => {
+  open = await openPage("test/browser/graph-page.ts");
+});
+afterAll(() => open.close());
+
+/** The tanh form of GELU, in doubles. */
+function gelu(x: number): number {
+  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+}
+
+/** Rows (1, 2) and (3, 4) through the weight [[0.5, −0.5], [1, 2]]. */
+const EXPECTED = [gelu(-0.5) + 1, gelu(5) + 2, gelu(-0.5) + 3, gelu(11) + 4];
+
+describe.each(["wasm", "webgpu"] as const)("a layer on %s", (device) => {
+  it.each(["f32", "f16", "bf16"] as const)("runs with %s weights", async (dtype) => {
+    const found = await open.page.evaluate(([d, t]) => window.runLayer(d, t), [device, dtype] as const);
+    // float32 through one tanh: a few units in the last place of values up to 15.
+    found.forEach((value, i) => expect(Math.abs(value - EXPECTED[i]!)).toBeLessThan(5e-6));
+    expect(found).toHaveLength(4);
+  });
+});
