@@ -51,7 +51,7 @@ export default defineConfig(
       ],
     },
   },
-  { files: ["*.config.ts"], rules: { "no-restricted-syntax": "off" } },
+  { files: ["*.config.ts", "**/*.d.ts"], rules: { "no-restricted-syntax": "off" } },
   {
     files: ["**/*.{js,mjs,cjs}"],
     languageOptions: {

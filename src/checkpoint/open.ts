@@ -63,8 +63,9 @@ async function onlyCheckpoint(folder: string): Promise<string> {
   const twice = whole.some((name) => HUGGING_FACE.test(name));
   const found = twice ? whole.filter((name) => !HUGGING_FACE_TORCH.test(name)) : whole;
   const [only] = found;
-  if (only === undefined)
+  if (only === undefined) {
     throw new CheckpointError(`${folder}: no checkpoint in this folder (*.pth, *.safetensors, …)`);
+  }
   if (found.length > 1) {
     throw new CheckpointError(`${folder}: ${found.length} checkpoints, name one of them: ${quoted(found.join(", "))}`);
   }

@@ -5,6 +5,9 @@
 import type { ByteCursor } from "./cursor.js";
 import { PickleMachine, type PickleValue, type PickleWorld } from "./pickle-machine.js";
 
+/** Pickles hold names and sizes, no weights; one of a thousand tensors has 0.1 MB. */
+export const MAX_PICKLE_BYTES = 64 * 2 ** 20;
+
 /** Published checkpoints take about 40 steps a tensor; the limit keeps the objects of the worst pickle below 1 GB. */
 const MAX_STEPS = 2_000_000;
 

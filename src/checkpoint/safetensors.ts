@@ -5,9 +5,9 @@
 import { CheckpointError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { ByteCursor, quoted, shown } from "./cursor.js";
+import { parseObject } from "./json.js";
 import type { ByteSource } from "./source.js";
 import { ELEMENT_BYTES, elementCount, rowMajorStrides, type DType, type StoredTensor } from "./tensor.js";
-import { parseObject } from "./json.js";
 import { isShape, isSize, placeTensor } from "./validate.js";
 
 /** The format's own limit for the header. */
@@ -17,7 +17,7 @@ const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 
 /** Names of element types in headers. */
-export const SAFETENSORS_DTYPES: Readonly<Record<string, DType>> = {
+const DTYPES: Readonly<Record<string, DType>> = {
   F64: "f64",
   F32: "f32",
   F16: "f16",
@@ -44,10 +44,8 @@ export async function readSafetensors(source: ByteSource): Promise<Checkpoint> {
 
 /** The header's entries, unchecked, and the byte at which it ends. */
 async function readHeader(source: ByteSource): Promise<{ entries: object; end: number }> {
-  const length = new ByteCursor(
-    await source.read(0, Math.min(LENGTH_BYTES, source.size)),
-    `${source.name}: header`,
-  ).u64();
+  const head = await source.read(0, Math.min(LENGTH_BYTES, source.size));
+  const length = new ByteCursor(head, `${source.name}: header`).u64();
   if (length > MAX_HEADER_BYTES) {
     throw new CheckpointError(`${source.name}: a header of ${length} bytes, the limit is ${MAX_HEADER_BYTES}`);
   }
@@ -64,9 +62,9 @@ async function readHeader(source: ByteSource): Promise<{ entries: object; end: n
 function place(source: ByteSource, dataStart: number, name: string, entry: unknown): StoredTensor {
   const refuse = (problem: string) => new CheckpointError(`${source.name}: tensor ${quoted(name)}: ${problem}`);
   const { dtype: label, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  const dtype = typeof label === "string" && Object.hasOwn(SAFETENSORS_DTYPES, label) && SAFETENSORS_DTYPES[label];
+  const dtype = typeof label === "string" && Object.hasOwn(DTYPES, label) && DTYPES[label];
   if (!dtype) {
-    throw refuse(`dtype ${shown(label)}, only ${Object.keys(SAFETENSORS_DTYPES).join(" ")} are read`);
+    throw refuse(`dtype ${shown(label)}, only ${Object.keys(DTYPES).join(" ")} are read`);
   }
   if (!isSizes(shape) || !isShape(shape)) throw refuse(`shape ${shown(shape)} is not a shape`);
   const [start, end] = isSizes(offsets) && offsets.length === 2 ? offsets : [];

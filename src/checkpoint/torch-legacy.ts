@@ -6,12 +6,11 @@ import { CheckpointError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { ByteCursor, quoted } from "./cursor.js";
 import type { PickleObject, PickleValue, PickleWorld } from "./pickle-machine.js";
-import { unpickle } from "./pickle.js";
+import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import type { ByteSource } from "./source.js";
 import { ELEMENT_BYTES } from "./tensor.js";
 import { placeTorchTensors, type StorageRange } from "./torch-names.js";
 import { TORCH_WORLD, TorchStorage } from "./torch-objects.js";
-import { MAX_PICKLE_BYTES } from "./torch-zip.js";
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const VERSION = 1001;

@@ -95,6 +95,7 @@ const BUILDERS: Readonly<Record<string, PickleCallable["call"]>> = {
   "collections.Counter": ([counts]) => (counts instanceof Map ? counts : undefined),
 };
 
+/** What fine-tuning scripts save beside the weights: arguments, NumPy scalars and arrays, types as values. */
 const OPAQUE: readonly string[] = [
   "argparse.Namespace",
   "types.SimpleNamespace",
@@ -104,7 +105,9 @@ const OPAQUE: readonly string[] = [
   "numpy.dtype",
   "numpy.ndarray",
   "_codecs.encode",
-  ...["numpy.core.multiarray", "numpy._core.multiarray"].flatMap((name) => [`${name}.scalar`, `${name}._reconstruct`]),
+  ...["numpy.core", "numpy._core"].flatMap((core) =>
+    ["multiarray.scalar", "multiarray._reconstruct", "numeric._frombuffer"].map((name) => `${core}.${name}`),
+  ),
   ...["builtins", "__builtin__"].flatMap((module) =>
     ["set", "frozenset", "list", "dict", "int", "float", "bool", "str", "bytearray", "complex", "slice"].map(
       (type) => `${module}.${type}`,
@@ -112,6 +115,7 @@ const OPAQUE: readonly string[] = [
   ),
 ];
 
+/** Everything a pickle may name, and nothing more. */
 const GLOBALS: ReadonlyMap<string, PickleObject> = new Map<string, PickleObject>([
   ...Object.entries(BUILDERS).map(([name, call]) => [name, new PickleCallable(name, call)] as const),
   ...OPAQUE.map((name) => [name, new PickleCallable(name, () => new Opaque())] as const),
@@ -124,7 +128,7 @@ const GLOBALS: ReadonlyMap<string, PickleObject> = new Map<string, PickleObject>
   ),
 ]);
 
-/** The allow-list, for one checkpoint. */
+/** The allow-list of torch checkpoints; it keeps nothing between them. */
 export const TORCH_WORLD: PickleWorld = {
   global: (module, name) => GLOBALS.get(`${module}.${name}`),
   persistent: storage,

@@ -5,14 +5,11 @@
 import { CheckpointError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { ByteCursor, quoted } from "./cursor.js";
-import { unpickle } from "./pickle.js";
+import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import type { ByteSource } from "./source.js";
 import { placeTorchTensors, type StorageRange } from "./torch-names.js";
 import { TORCH_WORLD, type TorchStorage } from "./torch-objects.js";
 import { readZipDirectory, type ZipEntry } from "./zip.js";
-
-/** Pickles hold names and sizes, no weights: the one of the published 8B model has 0.1 MB. */
-export const MAX_PICKLE_BYTES = 64 * 2 ** 20;
 
 const PICKLE = "data.pkl";
 

@@ -1,6 +1,6 @@
 /** `scalekv download`: a published model into the Hugging Face cache. */
 import { Command } from "commander";
-import { PUBLISHED_MODELS } from "../models/catalogue.js";
+import { FLAN_T5_XL, FLAN_T5_XL_NAME, PUBLISHED_MODELS } from "../models/catalogue.js";
 import { downloadModel } from "../models/download.js";
 import { interruptible } from "./interrupt.js";
 import { StatusLine } from "./progress.js";
@@ -9,6 +9,7 @@ import { mebibytes } from "./table.js";
 const HELP = `
 Models:
 ${PUBLISHED_MODELS.map(({ name, title }) => `  ${name.padEnd(17)}${title}`).join("\n")}
+  ${FLAN_T5_XL_NAME.padEnd(17)}${FLAN_T5_XL.repo}, the text encoder of them all, by itself
 
 Environment:
   HF_HOME, HF_HUB_CACHE  where the cache is (default ~/.cache/huggingface)

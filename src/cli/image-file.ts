@@ -20,7 +20,7 @@ const FORMATS: Readonly<Record<string, ImageFormat>> = {
   ".webp": "webp",
 };
 
-/** Close to lossless to the eye, at a fifth of a PNG's size. */
+/** High enough that the eye finds no fault. */
 const DEFAULT_QUALITY = 95;
 
 /** The encoding that a file's ending asks for; another ending, or a quality for PNG, is an {@link OptionError}. */

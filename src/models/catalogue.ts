@@ -75,6 +75,9 @@ export const FLAN_T5_XL: HubFiles = {
   ],
 };
 
+/** What `scalekv download` calls {@link FLAN_T5_XL} by itself, for those who have the other files. */
+export const FLAN_T5_XL_NAME = "flan-t5-xl";
+
 /** Width of {@link FLAN_T5_XL}'s features. */
 export const FLAN_T5_XL_CHANNELS = 2048;
 

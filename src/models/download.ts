@@ -2,11 +2,11 @@
 import { link, mkdir, rm, statfs, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { DownloadError } from "../errors.js";
-import { publishedModel, publishedNames } from "./catalogue.js";
+import { FLAN_T5_XL, FLAN_T5_XL_NAME, publishedModel, publishedNames, type HubFiles } from "./catalogue.js";
 import { repoFolder, REVISION } from "./hub-cache.js";
 import { hubAccess, listHubFiles, type HubFile } from "./hub-files.js";
-import { isFolder } from "./shelf.js";
-import { transfer, type TransferOptions } from "./transfer.js";
+import { lookAt } from "./paths.js";
+import { partialPath, transfer, type TransferOptions } from "./transfer.js";
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -36,19 +36,38 @@ export interface Downloaded {
  * Every reason why a file cannot be had is a {@link DownloadError}.
  */
 export async function downloadModel(name: string, options: DownloadOptions = {}): Promise<Downloaded> {
-  const model = publishedModel(name);
-  if (!model) throw new DownloadError(`${name}: no published model has this name (${publishedNames()})`);
-  const { access = hubAccess(), signal, onProgress } = options;
-  const wanted = [{ repo: model.repo, files: [model.transformer, model.vae] }, model.textEncoder];
+  const { access = hubAccess(), signal } = options;
+  const wanted = wantedFiles(name);
   const files: HubFile[] = [];
   for (const want of wanted) files.push(...(await listHubFiles(want, access, signal)));
+  try {
+    return await fetchAll(files, { ...options, access });
+  } catch (error) {
+    const { code, path, syscall } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) throw error;
+    throw new DownloadError(`${path ?? name}: cannot be written (${code ?? syscall})`, { cause: error });
+  }
+}
+
+/** What a name stands for: a model with its text encoder, or the text encoder alone. */
+function wantedFiles(name: string): HubFiles[] {
+  if (name === FLAN_T5_XL_NAME) return [FLAN_T5_XL];
+  const model = publishedModel(name);
+  if (model) return [{ repo: model.repo, files: [model.transformer, model.vae] }, model.textEncoder];
+  throw new DownloadError(`${name}: no published model has this name (${publishedNames()}, ${FLAN_T5_XL_NAME})`);
+}
+
+async function fetchAll(
+  files: readonly HubFile[],
+  options: DownloadOptions & Pick<TransferOptions, "access">,
+): Promise<Downloaded> {
   await requireSpace(files);
   const total = sum(files);
   let received = 0;
   for (const file of files) {
     const before = received;
-    const onBytes = (bytes: number) => onProgress?.({ file: file.path, received: before + bytes, total });
-    await fetchInto(file, { ...options, access, onBytes });
+    const onBytes = (bytes: number) => options.onProgress?.({ file: file.path, received: before + bytes, total });
+    await fetchInto(file, { ...options, onBytes });
     received += file.size;
     onBytes(file.size);
   }
@@ -66,28 +85,39 @@ function blobPath({ repo, checksum }: HubFile): string {
   return join(repoFolder(repo), "blobs", checksum.hex);
 }
 
-/** What was begun before is counted as if all of it were still to come: the check is against filling a disk by surprise. */
+/** Refuses a download that would fill the disk before it ends. */
 async function requireSpace(files: readonly HubFile[]): Promise<void> {
-  const missing: HubFile[] = [];
-  for (const file of files) if ((await isFolder(blobPath(file))) === undefined) missing.push(file);
-  const [first] = missing;
+  const [first] = files;
   if (!first) return;
+  let missing = 0;
+  for (const file of files) missing += await missingBytes(file);
   const folder = dirname(blobPath(first));
   await mkdir(folder, { recursive: true });
   const { bavail, bsize } = await statfs(folder);
-  if (sum(missing) > bavail * bsize) {
-    const gibibytes = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
-    throw new DownloadError(
-      `${folder}: ${gibibytes(sum(missing))} GiB are needed, ${gibibytes(bavail * bsize)} GiB are free; HF_HOME names another place`,
-    );
-  }
+  const free = bavail * bsize;
+  if (missing <= free) return;
+  throw new DownloadError(
+    `${folder}: ${gibibytes(missing)} GiB are needed, ${gibibytes(free)} GiB are free; HF_HOME names another place`,
+  );
+}
+
+/** What of a file is neither here nor begun. */
+async function missingBytes(file: HubFile): Promise<number> {
+  const blob = blobPath(file);
+  if (await lookAt(blob)) return 0;
+  const begun = await lookAt(partialPath(blob));
+  return Math.max(0, file.size - (begun?.size ?? 0));
+}
+
+function gibibytes(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1);
 }
 
 /** Content into `blobs`, and a link to it under its name. */
 async function fetchInto(file: HubFile, options: TransferOptions): Promise<void> {
   const blob = blobPath(file);
   await mkdir(dirname(blob), { recursive: true });
-  if ((await isFolder(blob)) === undefined) await transfer(file, blob, options);
+  if (!(await lookAt(blob))) await transfer(file, blob, options);
   const name = join(repoFolder(file.repo), "snapshots", file.commit, file.path);
   await mkdir(dirname(name), { recursive: true });
   await rm(name, { force: true });

@@ -12,6 +12,7 @@ import {
   EMBEDDED_MODEL,
   FLAN_T5_XL,
   FLAN_T5_XL_CHANNELS,
+  FLAN_T5_XL_NAME,
   publishedBySize,
   publishedModel,
   publishedNames,
@@ -25,12 +26,13 @@ import { checkInfinity, inferInfinityConfig, type InfinitySizes } from "./infini
 import type { Tensors } from "./manifest.js";
 import { pairWithVae } from "./pairing.js";
 import { PART_TITLES, type ModelPart } from "./parts.js";
-import { isFolder, Shelf, type Candidate, type FolderContents } from "./shelf.js";
+import { lookAt } from "./paths.js";
+import { checkpointPaths, Shelf, type Candidate, type FolderContents } from "./shelf.js";
 import { checkTextEncoder, textEncoderIn, type TextEncoderFiles } from "./text-encoder.js";
 
 /** One part of a model, opened and checked. Nothing of it is read yet. */
 export interface PartFiles<Config> {
-  /** A file, or the folder of its shards. */
+  /** A file, or the index of its shards. */
   readonly path: string;
   /** By the names this project uses. */
   readonly tensors: Tensors;
@@ -64,12 +66,19 @@ export interface ResolveOptions {
 
 /**
  * Finds, opens and checks a model: a published name (in the Hugging Face cache), the embedded model, a folder of
- * checkpoints, or a transformer's file with the other parts beside it.
+ * checkpoints, or a transformer's file with the other parts beside it. A name comes before a folder called the same,
+ * which is then written `./NAME`.
  *
  * Errors: {@link ModelError} for an unknown name, a missing, doubled or wrong part; `CheckpointError` for a damaged file.
  */
-export function resolveModel(model: string | undefined, options: ResolveOptions & { textEncoder: false }): Promise<ImageModelFiles>;
-export function resolveModel(model?: string, options?: ResolveOptions & { textEncoder?: string | undefined }): Promise<ModelFiles>;
+export function resolveModel(
+  model: string | undefined,
+  options: ResolveOptions & { textEncoder: false },
+): Promise<ImageModelFiles>;
+export function resolveModel(
+  model?: string,
+  options?: ResolveOptions & { textEncoder?: string | undefined },
+): Promise<ModelFiles>;
 export async function resolveModel(model = DEFAULT_MODEL, options: ResolveOptions = {}): Promise<ImageModelFiles> {
   const shelf = new Shelf();
   try {
@@ -86,7 +95,6 @@ interface Place {
   readonly folder?: string;
   readonly transformer?: string;
   readonly vae?: string;
-  readonly textEncoder?: string;
   readonly published?: PublishedModel;
 }
 
@@ -95,11 +103,11 @@ async function locate(model: string): Promise<Place> {
   if (model === EMBEDDED_MODEL) return { folder: fileURLToPath(new URL(`../../models/${model}`, import.meta.url)) };
   const published = publishedModel(model);
   if (published) return { published, ...(await cachedFiles(published)) };
-  const folder = await isFolder(model);
-  if (folder === undefined) {
+  const found = await lookAt(model);
+  if (!found) {
     throw new ModelError(`${model}: neither a folder nor a model's name (${EMBEDDED_MODEL}, ${publishedNames()})`);
   }
-  return folder ? { folder: model } : { folder: dirname(model), transformer: model };
+  return found.folder ? { folder: model } : { folder: dirname(model), transformer: model };
 }
 
 /** A published model's files in the cache; a missing one is a {@link ModelError} that says how to get it. */
@@ -107,7 +115,7 @@ async function cachedFiles(model: PublishedModel): Promise<Required<Pick<Place, 
   const snapshot = await snapshotFolder(model.repo);
   const cached = async (file: string): Promise<string> => {
     const path = snapshot === undefined ? undefined : join(snapshot, file);
-    if (path === undefined || (await isFolder(path)) === undefined) {
+    if (path === undefined || !(await lookAt(path))) {
       throw new ModelError(`${model.name}: ${file} is not downloaded yet; run: scalekv download ${model.name}`);
     }
     return path;
@@ -126,15 +134,23 @@ async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): P
   const sizes = inferInfinityConfig(transformer.tensors, transformer.path);
   checkInfinity(transformer.tensors, sizes, transformer.path);
   const vaePath = options.vae ?? place.vae;
-  const vae = vaePath === undefined ? fittingVae(found, sizes, transformer, place) : await shelf.require(vaePath, "vae");
+  const vae =
+    vaePath === undefined ? fittingVae(found, sizes, transformer, place) : await shelf.require(vaePath, "vae");
   const { config, vaeConfig } = pair(sizes, transformer, vae);
   const published = place.published ?? publishedBySize(sizes, transformer.path)[0];
   return {
     infinity: { path: transformer.path, tensors: transformer.tensors, config },
     vae: { path: vae.path, tensors: vae.tensors, config: vaeConfig },
     defaults: published?.defaults ?? UNPUBLISHED_DEFAULTS,
-    ...(options.textEncoder === false ? {} : { textEncoder: await textEncoderFor(config, found, place, options, shelf) }),
+    ...(options.textEncoder === false
+      ? {}
+      : { textEncoder: await textEncoderFor(config, found, place, options, shelf) }),
   };
+}
+
+/** What messages call a place. */
+function nameOf({ published, folder = "" }: Place): string {
+  return published?.name ?? folder;
 }
 
 const NOTHING: FolderContents = { candidates: [], others: [] };
@@ -144,12 +160,15 @@ function only(found: FolderContents, part: ModelPart, place: Place, hint = ""): 
   const [first, ...more] = found.candidates.filter((candidate) => candidate.part === part);
   if (first && more.length === 0) return first;
   if (!first) {
-    const seen = [...found.candidates.map(({ path, part: other }) => `${path} (${PART_TITLES[other]})`), ...found.others];
+    const seen = [
+      ...found.candidates.map(({ path, part: other }) => `${path} (${PART_TITLES[other]})`),
+      ...found.others,
+    ];
     const rest = seen.length > 0 ? `; found ${seen.join("; ")}` : "; found no checkpoint";
-    throw new ModelError(`${place.folder ?? ""}: no ${PART_TITLES[part]}${hint}${rest}`);
+    throw new ModelError(`${nameOf(place)}: no ${PART_TITLES[part]}${hint}${rest}`);
   }
   const paths = [first, ...more].map(({ path }) => path).join(", ");
-  throw new ModelError(`${place.folder ?? ""}: more than one ${PART_TITLES[part]}${hint}: ${paths}; name one of them`);
+  throw new ModelError(`${nameOf(place)}: more than one ${PART_TITLES[part]}${hint}: ${paths}; name one of them`);
 }
 
 /** Of several autoencoders in a folder the one that fits is meant; alone, it must fit. */
@@ -190,25 +209,28 @@ async function textEncoderFor(
   shelf: Shelf,
 ): Promise<TextEncoderFiles> {
   const local = found.candidates.some(({ part }) => part === "text encoder");
-  const named = typeof textEncoder === "string" ? textEncoder : local ? undefined : await cachedT5(textChannels, place);
+  const named =
+    typeof textEncoder === "string" ? textEncoder : local ? undefined : await cachedT5(textChannels, nameOf(place));
   const files =
     named === undefined
       ? await checkTextEncoder(only(found, "text encoder", place))
       : await textEncoderIn(named, shelf);
   if (files.config.width !== textChannels) {
     const { path, config } = files;
-    throw new ModelError(`${path}: a wrong text encoder: its width is ${config.width}, the model needs ${textChannels}`);
+    throw new ModelError(
+      `${path}: a wrong text encoder: its width is ${config.width}, the model needs ${textChannels}`,
+    );
   }
   return files;
 }
 
 /** FLAN-T5-XL in the cache; undefined where the model needs another width. */
-async function cachedT5(textChannels: number, { published, folder }: Place): Promise<string | undefined> {
+async function cachedT5(textChannels: number, place: string): Promise<string | undefined> {
   if (textChannels !== FLAN_T5_XL_CHANNELS) return undefined;
   const snapshot = await snapshotFolder(FLAN_T5_XL.repo);
-  if (snapshot !== undefined && (await isFolder(snapshot)) === true) return snapshot;
-  const name = published?.name ?? "infinity-2b";
+  const here = snapshot !== undefined && (await lookAt(snapshot))?.folder === true;
+  if (here && (await checkpointPaths(snapshot)).length > 0) return snapshot;
   throw new ModelError(
-    `${published?.name ?? folder ?? ""}: its text encoder ${FLAN_T5_XL.repo} is not downloaded yet; run: scalekv download ${name}`,
+    `${place}: its text encoder ${FLAN_T5_XL.repo} is not downloaded yet; run: scalekv download ${FLAN_T5_XL_NAME}`,
   );
 }

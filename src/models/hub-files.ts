@@ -29,14 +29,20 @@ export function hubAccess(environment: NodeJS.ProcessEnv = process.env): HubAcce
   const variable = (name: string) => (environment[name] === "" ? undefined : environment[name]);
   const token = variable("HF_TOKEN");
   if (token?.startsWith("hf_") === false) throw new DownloadError("HF_TOKEN: an access token starts with hf_");
-  return { endpoint: (variable("HF_ENDPOINT") ?? HUB_URL).replace(/\/+$/, ""), token };
+  const endpoint = variable("HF_ENDPOINT") ?? HUB_URL;
+  if (!/^https?:\/\/[^/]/.test(endpoint)) throw new DownloadError(`HF_ENDPOINT: ${endpoint} is not a web address`);
+  return { endpoint: endpoint.replace(/\/+$/, ""), token };
 }
 
 /**
  * The wanted files of a repository as its main branch has them now. A pattern that no file fits, a refusal and no
  * answer are each a {@link DownloadError}.
  */
-export async function listHubFiles({ repo, files }: HubFiles, access: HubAccess, signal?: AbortSignal): Promise<HubFile[]> {
+export async function listHubFiles(
+  { repo, files }: HubFiles,
+  access: HubAccess,
+  signal?: AbortSignal,
+): Promise<HubFile[]> {
   const common = {
     hubUrl: access.endpoint,
     ...(access.token === undefined ? {} : { accessToken: access.token }),
@@ -90,7 +96,9 @@ export function hubError(error: unknown, what: string, { endpoint }: HubAccess, 
 /** The meaning of an HTTP status that is not a success. */
 export function refusal(status: number, what: string, endpoint: string): DownloadError {
   if (status === 401 || status === 403) {
-    return new DownloadError(`${what}: ${endpoint} refuses access (${status}); set HF_TOKEN to a token that may read it`);
+    return new DownloadError(
+      `${what}: ${endpoint} refuses access (${status}); set HF_TOKEN to a token that may read it`,
+    );
   }
   if (status === 404) return new DownloadError(`${what}: not found on ${endpoint} (404)`);
   return new DownloadError(`${what}: ${endpoint} answered with status ${status}`);

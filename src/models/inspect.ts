@@ -4,7 +4,8 @@ import { openCheckpoint } from "../checkpoint/open.js";
 import { byteLength, elementCount, type DType } from "../checkpoint/tensor.js";
 import { ModelError } from "../errors.js";
 import { NESTINGS, recognise } from "./parts.js";
-import { checkpointPaths, isFolder } from "./shelf.js";
+import { lookAt } from "./paths.js";
+import { checkpointPaths } from "./shelf.js";
 
 /** One tensor, as a listing shows it. */
 export interface TensorEntry {
@@ -40,7 +41,7 @@ export interface Inspection {
  * folder without checkpoints a {@link ModelError}.
  */
 export async function inspect(path: string): Promise<Inspection[]> {
-  const paths = (await isFolder(path)) === true ? await checkpointPaths(path) : [path];
+  const paths = (await lookAt(path))?.folder ? await checkpointPaths(path) : [path];
   if (paths.length === 0) throw new ModelError(`${path}: no checkpoint in this folder`);
   const inspections: Inspection[] = [];
   for (const each of paths) {

@@ -48,7 +48,9 @@ describe("pairWithVae", () => {
 
 describe("publishedBySize", () => {
   it("tells the two 8B models apart by their folders", () => {
-    expect(publishedBySize(sizes8b, "w/infinity_8b_512x512_weights/model.safetensors.index.json")[0]?.name).toBe("infinity-8b-512");
+    expect(publishedBySize(sizes8b, "w/infinity_8b_512x512_weights/model.safetensors.index.json")[0]?.name).toBe(
+      "infinity-8b-512",
+    );
     expect(publishedBySize(sizes8b, "w/infinity_8b_weights/x.index.json")[0]?.name).toBe("infinity-8b");
     expect(publishedBySize({ ...sizes8b, heads: 14 })).toEqual([]);
   });

@@ -81,7 +81,8 @@ function describeTransformer(sizes: InfinitySizes, file: string): string {
   const named = Object.entries(TRANSFORMER_SIZES).find(
     ([, size]) => size.depth === depth && size.width === width && size.heads === heads,
   );
-  const title = published.length > 0 ? published.join(" or ") : `Infinity transformer ${named?.[0] ?? "of its own size"}`;
+  const title =
+    published.length > 0 ? published.join(" or ") : `Infinity transformer ${named?.[0] ?? "of its own size"}`;
   return `${title} (depth ${depth}, width ${width}, ${heads} heads, ${bits} bits a token)`;
 }
 

@@ -1,10 +1,11 @@
 /** Checkpoints found on disk and opened while a model is put together; whoever made the shelf closes it. */
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { closeCheckpoint, type Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { CheckpointError, ModelError } from "../errors.js";
 import type { Tensors } from "./manifest.js";
+import { lookAt } from "./paths.js";
 import { findPart, PART_TITLES, partTensors, type ModelPart } from "./parts.js";
 
 /** A checkpoint that holds a part of a model. */
@@ -21,9 +22,6 @@ export interface FolderContents {
   /** Files that look like checkpoints and are of no use, with the reason. */
   readonly others: readonly string[];
 }
-
-/** One of several files that an index joins. */
-const SHARD = /-\d{5}-of-\d{5}\.\w+$/;
 
 /** Opens checkpoints and keeps them until it is closed itself. */
 export class Shelf {
@@ -57,6 +55,7 @@ export class Shelf {
     return { candidates, others };
   }
 
+  /** Closes everything that was opened, wanted or not. */
   async close(): Promise<void> {
     await Promise.all(this.opened.splice(0).map(closeCheckpoint));
   }
@@ -69,35 +68,29 @@ export class Shelf {
   }
 }
 
-/** True for a folder, false for a file, undefined where there is nothing. */
-export async function isFolder(path: string): Promise<boolean | undefined> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
-    throw error;
-  }
-}
-
 /** The checkpoints in a folder and in the folders right below it, in the order of their names. */
 export async function checkpointPaths(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).sort();
   const paths = inOneFolder(folder, names);
   for (const name of names) {
     const below = join(folder, name);
-    if (await isFolder(below)) paths.push(...inOneFolder(below, (await readdir(below)).sort()));
+    if ((await lookAt(below))?.folder) paths.push(...inOneFolder(below, (await readdir(below)).sort()));
   }
   return paths;
 }
+
+const INDEX = /\.(safetensors|bin)\.index\.json$/;
+const CHECKPOINT = /\.(pth|pt|safetensors|bin)$/;
+
+/** One of several files that an index joins. */
+const SHARD = /-\d{5}-of-\d{5}\.\w+$/;
 
 /**
  * The shards of an index are no checkpoints of their own, the index is. Repositories on the Hub hold the same weights
  * as `model.safetensors` and `pytorch_model.bin`; the first is taken.
  */
 function inOneFolder(folder: string, names: readonly string[]): string[] {
-  const whole = names.filter(
-    (name) => /\.(safetensors|bin)\.index\.json$/.test(name) || (/\.(pth|pt|safetensors|bin)$/.test(name) && !SHARD.test(name)),
-  );
+  const whole = names.filter((name) => INDEX.test(name) || (CHECKPOINT.test(name) && !SHARD.test(name)));
   const twice = whole.some((name) => /^model\.safetensors(\.index\.json)?$/.test(name));
   return whole.filter((name) => !(twice && name.startsWith("pytorch_model.bin"))).map((name) => join(folder, name));
 }

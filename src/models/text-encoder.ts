@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { ModelError } from "../errors.js";
 import type { Tensors } from "./manifest.js";
 import type { Candidate } from "./shelf.js";
-import { isFolder, Shelf } from "./shelf.js";
+import { lookAt } from "./paths.js";
+import { Shelf } from "./shelf.js";
 import type { T5Config } from "./t5/config.js";
 import { parseT5Config } from "./t5/config-file.js";
 import { checkT5 } from "./t5/tensors.js";
@@ -33,9 +34,9 @@ export async function openTextEncoder(folder: string): Promise<TextEncoderFiles 
 
 /** The encoder in a folder (or beside a file) the caller named. */
 export async function textEncoderIn(path: string, shelf: Shelf): Promise<TextEncoderFiles> {
-  const folder = await isFolder(path);
-  if (folder === undefined) throw new ModelError(`${path}: no such folder`);
-  if (!folder) return checkTextEncoder(await shelf.require(path, "text encoder"));
+  const found = await lookAt(path);
+  if (!found) throw new ModelError(`${path}: no such folder`);
+  if (!found.folder) return checkTextEncoder(await shelf.require(path, "text encoder"));
   const { candidates, others } = await shelf.search(path);
   const [encoder, ...more] = candidates.filter(({ part }) => part === "text encoder");
   if (!encoder) throw new ModelError([`${path}: holds no T5 text encoder`, ...others].join("; "));
@@ -47,7 +48,7 @@ export async function textEncoderIn(path: string, shelf: Shelf): Promise<TextEnc
 
 /** Reads the configuration beside the weights and checks one against the other. */
 export async function checkTextEncoder({ path, tensors }: Candidate): Promise<TextEncoderFiles> {
-  const folder = (await isFolder(path)) === true ? path : dirname(path);
+  const folder = (await lookAt(path))?.folder ? path : dirname(path);
   const config = await readConfig(join(folder, "config.json"));
   checkT5(tensors, config, path);
   return { folder, path, tensors, config };

@@ -7,6 +7,7 @@ import { constants } from "node:fs";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { DownloadError } from "../errors.js";
+import { lookAt } from "./paths.js";
 import { hubError, isNetworkError, networkReason, refusal, type HubAccess, type HubFile } from "./hub-files.js";
 
 /** How a transfer runs. */
@@ -24,13 +25,18 @@ export interface TransferOptions {
 /** Bytes read at once when the start of a file is hashed again. */
 const BLOCK = 1 << 20;
 
+/** The name under which a file grows. */
+export function partialPath(path: string): string {
+  return `${path}.incomplete`;
+}
+
 /**
  * Brings a file to `path`, through `path.incomplete`.
  * A refusal, a connection that stays broken and a wrong checksum are each a {@link DownloadError}; a damaged file is
  * removed, an incomplete one stays for the next attempt.
  */
 export async function transfer(file: HubFile, path: string, options: TransferOptions): Promise<void> {
-  const partial = `${path}.incomplete`;
+  const partial = partialPath(path);
   // Bytes are written at their own places, so that two transfers of one file at a time do no harm.
   const handle = await open(partial, constants.O_RDWR | constants.O_CREAT);
   let digest: string;
@@ -46,7 +52,12 @@ export async function transfer(file: HubFile, path: string, options: TransferOpt
     await rm(partial, { force: true });
     throw new DownloadError(`${file.path}: damaged transfer, removed: ${algorithm} is ${digest}, expected ${hex}`);
   }
-  await rename(partial, path);
+  try {
+    await rename(partial, path);
+  } catch (error) {
+    // Another transfer of the same file was faster.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || !(await lookAt(path))) throw error;
+  }
 }
 
 /** The state of one transfer: what is on disk, and the checksum of it. */
@@ -65,7 +76,8 @@ class Download {
   /** Takes up what an earlier transfer left. */
   async resume(): Promise<void> {
     const { size } = await this.handle.stat();
-    if (size > this.file.size) return this.restart();
+    // Longer than the file: not a beginning of it.
+    if (size > this.file.size) return;
     const block = Buffer.alloc(BLOCK);
     while (this.have < size) {
       const { bytesRead } = await this.handle.read(block, 0, BLOCK, this.have);
@@ -78,7 +90,7 @@ class Download {
 
   /** Fetches the rest, through as many connections as it takes, and gives the whole file's checksum. */
   async finish(): Promise<string> {
-    const { retries = 5, retryDelay = 1000, signal } = this.options;
+    const { retries = 5, retryDelay = 1000 } = this.options;
     let failures = 0;
     while (this.have < this.file.size) {
       const before = this.have;
@@ -86,8 +98,9 @@ class Download {
       if (problem === undefined) break;
       failures = this.have > before ? 1 : failures + 1;
       if (failures > retries) throw this.brokeOff(problem);
-      await delay(retryDelay * 2 ** (failures - 1), undefined, signal ? { signal } : {});
+      await this.wait(retryDelay * 2 ** (failures - 1));
     }
+    await this.handle.truncate(this.file.size);
     return this.hash.digest("hex");
   }
 
@@ -99,7 +112,7 @@ class Download {
       if (response.status === 429 || response.status >= 500) return `status ${response.status}`;
       if (!response.ok || !response.body) throw refusal(response.status, this.file.path, access.endpoint);
       // A server that knows no ranges sends the file from its start.
-      if (response.status !== 206) await this.restart();
+      if (response.status !== 206) this.restart();
       for await (const chunk of response.body) await this.append(chunk);
       return this.have < this.file.size ? "the connection was closed" : undefined;
     } catch (error) {
@@ -117,20 +130,32 @@ class Download {
     return fetch(address, { headers, signal: signal ?? null });
   }
 
+  private async wait(milliseconds: number): Promise<void> {
+    const { access, signal } = this.options;
+    try {
+      await delay(milliseconds, undefined, signal ? { signal } : {});
+    } catch (error) {
+      throw hubError(error, this.file.path, access, signal);
+    }
+  }
+
   private async append(chunk: Uint8Array): Promise<void> {
     const { path, size } = this.file;
     if (this.have + chunk.byteLength > size) {
       await this.handle.truncate(0);
       throw new DownloadError(`${path}: damaged transfer: more than the ${size} bytes it should have`);
     }
-    await this.handle.write(chunk, 0, chunk.byteLength, this.have);
+    // One write may take less than it is given.
+    for (let done = 0; done < chunk.byteLength;) {
+      const { bytesWritten } = await this.handle.write(chunk, done, chunk.byteLength - done, this.have + done);
+      done += bytesWritten;
+    }
     this.hash.update(chunk);
     this.have += chunk.byteLength;
     this.options.onBytes?.(this.have);
   }
 
-  private async restart(): Promise<void> {
-    await this.handle.truncate(0);
+  private restart(): void {
     this.have = 0;
     this.hash = newHash(this.file);
   }

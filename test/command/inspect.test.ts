@@ -63,7 +63,7 @@ describe("scalekv download", () => {
       code: 2,
       stdout: "",
       stderr:
-        "scalekv: infinity-3b: no published model has this name (infinity-2b, infinity-8b, infinity-8b-512, infinity-125m)\n",
+        "scalekv: infinity-3b: no published model has this name (infinity-2b, infinity-8b, infinity-8b-512, infinity-125m, flan-t5-xl)\n",
     });
   });
 

@@ -16,7 +16,11 @@ function content(length: number, large: boolean): ServedFile {
 }
 
 const TRANSFORMER = "infinity_125M_256x256.pth";
-const INFINITY = { [TRANSFORMER]: content(400_000, true), "infinity_vae_d16.pth": content(4_000, true), "README.md": content(40, false) };
+const INFINITY = {
+  [TRANSFORMER]: content(400_000, true),
+  "infinity_vae_d16.pth": content(4_000, true),
+  "README.md": content(40, false),
+};
 const T5 = {
   "config.json": content(400, false),
   "tokenizer.json": content(800, false),
@@ -45,7 +49,11 @@ async function onSite(work: (site: Site) => Promise<void>, fault?: Request): Pro
     const hub = await startHub(REPOS, fault);
     const access = { endpoint: hub.endpoint, token: undefined };
     try {
-      await work({ hub, cache, download: (options) => downloadModel("infinity-125m", { access, retryDelay: 1, ...options }) });
+      await work({
+        hub,
+        cache,
+        download: (options) => downloadModel("infinity-125m", { access, retryDelay: 1, ...options }),
+      });
     } finally {
       await hub.close();
     }
@@ -53,8 +61,14 @@ async function onSite(work: (site: Site) => Promise<void>, fault?: Request): Pro
 }
 
 /** A fault in the first answers for the transformer. */
-const firstTime = (fault: Fault): Request => (path, attempt) => (path === TRANSFORMER && attempt === 1 ? fault : undefined);
-const always = (fault: Fault): Request => (path) => (path === TRANSFORMER ? fault : undefined);
+const firstTime =
+  (fault: Fault): Request =>
+  (path, attempt) =>
+    path === TRANSFORMER && attempt === 1 ? fault : undefined;
+const always =
+  (fault: Fault): Request =>
+  (path) =>
+    path === TRANSFORMER ? fault : undefined;
 
 const infinityFolder = (cache: string) => join(cache, "models--FoundationVision--Infinity");
 const blobOf = (cache: string) => join(infinityFolder(cache), "blobs", checksumOf(INFINITY[TRANSFORMER]));
@@ -75,7 +89,11 @@ describe("downloadModel", () => {
       expect(await readlink(link)).toBe(join("..", "..", "blobs", checksumOf(INFINITY[TRANSFORMER])));
       expect((await readFile(link)).equals(INFINITY[TRANSFORMER].content)).toBe(true);
       const encoder = await readdir(join(cache, "models--google--flan-t5-xl", "snapshots", COMMIT));
-      expect(encoder.sort()).toEqual(Object.keys(T5).filter((name) => !name.endsWith(".bin")).sort());
+      expect(encoder.sort()).toEqual(
+        Object.keys(T5)
+          .filter((name) => !name.endsWith(".bin"))
+          .sort(),
+      );
     }));
 
   it("asks for no content a second time", () =>
@@ -84,6 +102,13 @@ describe("downloadModel", () => {
       const before = hub.requests.length;
       await download();
       expect(hub.requests).toHaveLength(before);
+    }));
+
+  it("brings the text encoder alone by its own name", () =>
+    onSite(async ({ hub, cache }) => {
+      const access = { endpoint: hub.endpoint };
+      expect(await downloadModel("flan-t5-xl", { access })).toEqual({ files: 6, bytes: 13_400 });
+      expect(await readdir(cache)).toEqual(["models--google--flan-t5-xl"]);
     }));
 
   it("tells how many bytes of all are here, never fewer than before", () =>
@@ -110,40 +135,52 @@ describe("downloadModel", () => {
 
 describe("a transfer that breaks off", () => {
   it("goes on by itself from the byte it came to", () =>
-    onSite(async ({ hub, cache, download }) => {
-      await download();
-      const [first, second, ...rest] = hub.requests.filter((each) => each.startsWith(TRANSFORMER));
-      expect([first, rest]).toEqual([`${TRANSFORMER} 0`, []]);
-      expect(Number(second?.split(" ")[1])).toBeGreaterThan(0);
-      expect((await readFile(blobOf(cache))).equals(INFINITY[TRANSFORMER].content)).toBe(true);
-    }, firstTime({ breakAfter: 150_000 })));
+    onSite(
+      async ({ hub, cache, download }) => {
+        await download();
+        const [first, second, ...rest] = hub.requests.filter((each) => each.startsWith(TRANSFORMER));
+        expect([first, rest]).toEqual([`${TRANSFORMER} 0`, []]);
+        expect(Number(second?.split(" ")[1])).toBeGreaterThan(0);
+        expect((await readFile(blobOf(cache))).equals(INFINITY[TRANSFORMER].content)).toBe(true);
+      },
+      firstTime({ breakAfter: 150_000 }),
+    ));
 
   it("is resumed by the next download", () =>
-    onSite(async ({ hub, cache, download }) => {
-      await expect(download({ retries: 0 })).rejects.toThrow(
-        /^infinity_125M_256x256\.pth: the transfer broke off after \d+ of 400000 bytes \(.+\); the next attempt goes on from there$/,
-      );
-      await expect(lstat(blobOf(cache))).rejects.toThrow("ENOENT");
-      const { size } = await lstat(`${blobOf(cache)}.incomplete`);
-      expect(size).toBeGreaterThan(0);
-      await download({ retries: 0 });
-      expect(hub.requests).toContain(`${TRANSFORMER} ${size}`);
-      expect((await readFile(blobOf(cache))).equals(INFINITY[TRANSFORMER].content)).toBe(true);
-    }, firstTime({ breakAfter: 150_000 })));
+    onSite(
+      async ({ hub, cache, download }) => {
+        await expect(download({ retries: 0 })).rejects.toThrow(
+          /^infinity_125M_256x256\.pth: the transfer broke off after \d+ of 400000 bytes \(.+\); the next attempt goes on from there$/,
+        );
+        await expect(lstat(blobOf(cache))).rejects.toThrow("ENOENT");
+        const { size } = await lstat(`${blobOf(cache)}.incomplete`);
+        expect(size).toBeGreaterThan(0);
+        await download({ retries: 0 });
+        expect(hub.requests).toContain(`${TRANSFORMER} ${size}`);
+        expect((await readFile(blobOf(cache))).equals(INFINITY[TRANSFORMER].content)).toBe(true);
+      },
+      firstTime({ breakAfter: 150_000 }),
+    ));
 
   it("starts over where the server knows no ranges", () =>
-    onSite(async ({ cache, download }) => {
-      await mkdir(join(infinityFolder(cache), "blobs"), { recursive: true });
-      await writeFile(`${blobOf(cache)}.incomplete`, INFINITY[TRANSFORMER].content.subarray(0, 1000));
-      await download();
-      expect((await readFile(blobOf(cache))).equals(INFINITY[TRANSFORMER].content)).toBe(true);
-    }, always({ ignoreRange: true })));
+    onSite(
+      async ({ cache, download }) => {
+        await mkdir(join(infinityFolder(cache), "blobs"), { recursive: true });
+        await writeFile(`${blobOf(cache)}.incomplete`, INFINITY[TRANSFORMER].content.subarray(0, 1000));
+        await download();
+        expect((await readFile(blobOf(cache))).equals(INFINITY[TRANSFORMER].content)).toBe(true);
+      },
+      always({ ignoreRange: true }),
+    ));
 
   it("is tried again while the hub is busy, and given up in the end", () =>
-    onSite(async ({ hub, download }) => {
-      await expect(download({ retries: 2 })).rejects.toThrow(/broke off after 0 of 400000 bytes \(status 503\)/);
-      expect(hub.requests.filter((each) => each.startsWith(TRANSFORMER))).toHaveLength(3);
-    }, always({ status: 503 })));
+    onSite(
+      async ({ hub, download }) => {
+        await expect(download({ retries: 2 })).rejects.toThrow(/broke off after 0 of 400000 bytes \(status 503\)/);
+        expect(hub.requests.filter((each) => each.startsWith(TRANSFORMER))).toHaveLength(3);
+      },
+      always({ status: 503 }),
+    ));
 
   it("stops when it is told to", () =>
     onSite(async ({ cache, download }) => {
@@ -165,24 +202,35 @@ describe("a damaged transfer", () => {
   };
 
   it("is refused, removed, and never under its final name", () =>
-    onSite(async ({ cache, download }) => {
-      await expect(download()).rejects.toThrow(
-        new RegExp(`^${TRANSFORMER}: damaged transfer, removed: sha256 is [0-9a-f]{64}, expected ${checksumOf(INFINITY[TRANSFORMER])}$`),
-      );
-      expect(await readdir(join(infinityFolder(cache), "blobs"))).toEqual([]);
-      await expect(lstat(join(infinityFolder(cache), "refs"))).rejects.toThrow("ENOENT");
-    }, always({ corrupt: flipped })));
+    onSite(
+      async ({ cache, download }) => {
+        await expect(download()).rejects.toThrow(
+          new RegExp(
+            `^${TRANSFORMER}: damaged transfer, removed: sha256 is [0-9a-f]{64}, expected ${checksumOf(INFINITY[TRANSFORMER])}$`,
+          ),
+        );
+        expect(await readdir(join(infinityFolder(cache), "blobs"))).toEqual([]);
+        await expect(lstat(join(infinityFolder(cache), "refs"))).rejects.toThrow("ENOENT");
+      },
+      always({ corrupt: flipped }),
+    ));
 
   it("is refused in small files too, by Git's checksum", () =>
-    onSite(async ({ download }) => {
-      await expect(download()).rejects.toThrow(/^config\.json: damaged transfer, removed: git-sha1 is /);
-    }, (path) => (path === "config.json" ? { corrupt: (bytes) => Buffer.from(bytes).fill(1, 0, 4) } : undefined)));
+    onSite(
+      async ({ download }) => {
+        await expect(download()).rejects.toThrow(/^config\.json: damaged transfer, removed: git-sha1 is /);
+      },
+      (path) => (path === "config.json" ? { corrupt: (bytes) => Buffer.from(bytes).fill(1, 0, 4) } : undefined),
+    ));
 
   it("is refused where it is longer than the file", () =>
-    onSite(async ({ cache, download }) => {
-      await expect(download()).rejects.toThrow(`${TRANSFORMER}: damaged transfer: more than the 400000 bytes`);
-      expect((await lstat(`${blobOf(cache)}.incomplete`)).size).toBe(0);
-    }, always({ corrupt: (bytes) => Buffer.concat([bytes, bytes]) })));
+    onSite(
+      async ({ cache, download }) => {
+        await expect(download()).rejects.toThrow(`${TRANSFORMER}: damaged transfer: more than the 400000 bytes`);
+        expect((await lstat(`${blobOf(cache)}.incomplete`)).size).toBe(0);
+      },
+      always({ corrupt: (bytes) => Buffer.concat([bytes, bytes]) }),
+    ));
 });
 
 describe("a refusal", () => {
@@ -194,7 +242,8 @@ describe("a refusal", () => {
       const error: unknown = await download().catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(DownloadError);
       expect((error as Error).message).toContain(message);
-    }, always({ status })));
+    }, always({ status })),
+  );
 
   it("names a file the repository does not have", async () => {
     const hub = await startHub({ ...REPOS, "FoundationVision/Infinity": {} });
@@ -230,15 +279,16 @@ describe("a refusal", () => {
       hub.close();
     }));
 
-  it.each([
-    { oid: "../../../.bashrc" },
-    { size: -1 },
-    { oid: "0".repeat(39) },
-  ])("is what a malformed listing gets: %j", async (entry) => {
-    const hub = await startFalseHub(entry);
-    await expect(downloadModel("infinity-125m", { access: { endpoint: hub.endpoint } })).rejects.toThrow(/ is malformed$/);
-    hub.close();
-  });
+  it.each([{ oid: "../../../.bashrc" }, { size: -1 }, { oid: "0".repeat(39) }])(
+    "is what a malformed listing gets: %j",
+    async (entry) => {
+      const hub = await startFalseHub(entry);
+      await expect(downloadModel("infinity-125m", { access: { endpoint: hub.endpoint } })).rejects.toThrow(
+        / is malformed$/,
+      );
+      hub.close();
+    },
+  );
 
   it("is what a path out of the cache gets", async () => {
     const hub = await startFalseHub({ path: "infinity_8b_weights/../../../.bashrc" });
@@ -248,8 +298,19 @@ describe("a refusal", () => {
     hub.close();
   });
 
+  it("comes where the cache cannot be written", () =>
+    onSite(async ({ cache, download }) => {
+      const file = infinityFolder(cache);
+      await writeFile(file, "");
+      await expect(download()).rejects.toThrow(
+        new DownloadError(`${join(file, "blobs")}: cannot be written (ENOTDIR)`),
+      );
+    }));
+
   it("is what an unknown name gets", async () => {
-    await expect(downloadModel("infinity-3b")).rejects.toThrow("infinity-3b: no published model has this name (infinity-2b,");
+    await expect(downloadModel("infinity-3b")).rejects.toThrow(
+      "infinity-3b: no published model has this name (infinity-2b,",
+    );
   });
 });
 
@@ -272,8 +333,19 @@ async function startFalseHub(fields: object): Promise<{ endpoint: string; close(
 describe("hubAccess", () => {
   it("reads address and token from the environment", () => {
     expect(hubAccess({})).toEqual({ endpoint: "https://huggingface.co", token: undefined });
-    expect(hubAccess({ HF_ENDPOINT: "http://mirror/", HF_TOKEN: "hf_x" })).toEqual({ endpoint: "http://mirror", token: "hf_x" });
-    expect(hubAccess({ HF_ENDPOINT: "", HF_TOKEN: "" })).toEqual({ endpoint: "https://huggingface.co", token: undefined });
-    expect(() => hubAccess({ HF_TOKEN: "secret" })).toThrow(new DownloadError("HF_TOKEN: an access token starts with hf_"));
+    expect(hubAccess({ HF_ENDPOINT: "http://mirror/", HF_TOKEN: "hf_x" })).toEqual({
+      endpoint: "http://mirror",
+      token: "hf_x",
+    });
+    expect(hubAccess({ HF_ENDPOINT: "", HF_TOKEN: "" })).toEqual({
+      endpoint: "https://huggingface.co",
+      token: undefined,
+    });
+    expect(() => hubAccess({ HF_ENDPOINT: "mirror" })).toThrow(
+      new DownloadError("HF_ENDPOINT: mirror is not a web address"),
+    );
+    expect(() => hubAccess({ HF_TOKEN: "secret" })).toThrow(
+      new DownloadError("HF_TOKEN: an access token starts with hf_"),
+    );
   });
 });

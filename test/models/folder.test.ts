@@ -54,7 +54,10 @@ async function writeSnapshot(cache: string, repo: string, links: Readonly<Record
 describe("a folder", () => {
   it("gives the parts with the sizes its config.json was written with", async () => {
     const model = await resolveModel(TINY, withoutText);
-    expect(model.infinity).toMatchObject({ path: join(TINY, "infinity.pth"), config: { depth: 4, width: 128, patchify: false } });
+    expect(model.infinity).toMatchObject({
+      path: join(TINY, "infinity.pth"),
+      config: { depth: 4, width: 128, patchify: false },
+    });
     expect(model.vae.config).toEqual({ bits: 16, base: 32, multipliers: [1, 1, 2, 2, 2], blocks: 2, stride: 16 });
     expect(model.defaults.pixels).toBe("0.06M");
     const codes = model.vae.tensors.get("decoder.conv_in.conv.bias");
@@ -116,7 +119,9 @@ describe("a folder", () => {
     inTemporaryFolder(async (folder) => {
       await expect(resolveModel(folder)).rejects.toThrow(`${folder}: no Infinity transformer; found no checkpoint`);
       await writeFile(join(folder, "infinity.pth"), "<html>");
-      await expect(resolveModel(folder)).rejects.toThrow(/no Infinity transformer; found .*infinity\.pth: neither a torch/);
+      await expect(resolveModel(folder)).rejects.toThrow(
+        /no Infinity transformer; found .*infinity\.pth: neither a torch/,
+      );
     }));
 
   it("may be given a part that is not beside it, which must be that part", async () => {
@@ -143,7 +148,8 @@ describe("a folder of published files", () => {
     inTemporaryFolder(async (folder) => {
       const { transformer, vae } = publishedShapes("infinity_2b");
       await writeSparse(join(folder, "infinity_2b_reg.pth"), transformer);
-      for (const name of ["infinity_vae_d32.pth", "infinity_vae_d32reg.pth"]) await writeSparse(join(folder, name), vae);
+      for (const name of ["infinity_vae_d32.pth", "infinity_vae_d32reg.pth"])
+        await writeSparse(join(folder, name), vae);
       await writeSparse(join(folder, "infinity_vae_d56.pth"), publishedShapes("infinity_8b").vae);
       const model = await resolveModel(folder, withoutText);
       expect(model.vae.path).toBe(join(folder, "infinity_vae_d32reg.pth"));
@@ -176,7 +182,9 @@ describe("a name", () => {
       // 16.7 GB as bf16: offsets beyond 4 GiB, and no byte on the disk but the headers.
       const first = await writeSparse(join(folder, shards[0]), entries.slice(0, 400));
       const second = await writeSparse(join(folder, shards[1]), entries.slice(400));
-      expect(first + second).toBe(2 * [...transformer.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b), 0));
+      expect(first + second).toBe(
+        2 * [...transformer.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b), 0),
+      );
       const weightMap = entries.map(([name], i) => [name, shards[i < 400 ? 0 : 1]]);
       const index = { metadata: {}, weight_map: Object.fromEntries(weightMap) as Record<string, string> };
       await writeFile(join(folder, "index.json"), JSON.stringify(index));
@@ -193,7 +201,7 @@ describe("a name", () => {
       expect(model.defaults).toEqual({ pixels: "1M", guidance: 3, temperature: 1 });
       await model.close();
       await expect(resolveModel("infinity-8b")).rejects.toThrow(
-        "infinity-8b: its text encoder google/flan-t5-xl is not downloaded yet; run: scalekv download infinity-8b",
+        "infinity-8b: its text encoder google/flan-t5-xl is not downloaded yet; run: scalekv download flan-t5-xl",
       );
     }));
 

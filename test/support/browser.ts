@@ -78,5 +78,6 @@ function serve(script: Uint8Array): Promise<Server> {
       () => response.writeHead(404).end(),
     );
   });
-  return new Promise((resolve) => server.listen(0, "localhost", () => resolve(server)));
+  // Unreferenced, so that a browser that does not start leaves nothing to wait for.
+  return new Promise((resolve) => server.unref().listen(0, "localhost", () => resolve(server)));
 }

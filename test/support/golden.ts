@@ -9,7 +9,8 @@ import { inferVaeConfig, publishedVae } from "../../src/models/bsq-vae/tensors.j
 import { Vae } from "../../src/models/bsq-vae/vae.js";
 import { lookupIn } from "../../src/models/lookup.js";
 
-const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
+/** The folder of the reference values. */
+export const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
 
 /** A tensor of a case, read whole. */
 export interface GoldenTensor {
@@ -27,7 +28,8 @@ export interface GoldenCase {
   readonly expected: Tensors;
 }
 
-type Tensors = ReadonlyMap<string, GoldenTensor>;
+/** Tensors by name. */
+export type Tensors = ReadonlyMap<string, GoldenTensor>;
 
 /** Reads a case of test/golden/cases. */
 export async function readCase(name: string): Promise<GoldenCase> {
@@ -46,7 +48,8 @@ export async function readCase(name: string): Promise<GoldenCase> {
   };
 }
 
-async function readTensors(file: string): Promise<Tensors> {
+/** Every tensor of a file. */
+export async function readTensors(file: string): Promise<Tensors> {
   const { tensors, sources } = await openCheckpoint(file);
   const read = new Map<string, GoldenTensor>();
   for (const [name, tensor] of tensors) read.set(name, { shape: tensor.shape, values: await readFloat32(tensor) });

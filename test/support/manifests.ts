@@ -22,9 +22,9 @@ export function emptyTensors(
   return new Map([...shapes, ...Object.entries(extra)].map(([name, shape]) => [name, emptyTensor(name, shape)]));
 }
 
-/** Names and shapes of a published model, `infinity_2b` or `infinity_8b`. */
+/** Names and shapes of a published model, `infinity_2b` or `infinity_8b`; run from the project's folder. */
 export function publishedShapes(model: string): { transformer: Map<string, number[]>; vae: Map<string, number[]> } {
-  const file = new URL(`../golden/manifests/${model}.json`, import.meta.url);
+  const file = `test/golden/manifests/${model}.json`;
   const { transformer, vae } = JSON.parse(readFileSync(file, "utf8")) as Record<string, Record<string, number[]>>;
   return { transformer: new Map(Object.entries(transformer ?? {})), vae: new Map(Object.entries(vae ?? {})) };
 }

@@ -21,7 +21,6 @@ const HALVE: ConvOptions = { stride: 2, padding: [0, 0, 1, 1] };
 /** One of the two graphs under construction, and where its weights come from. */
 interface Part {
   readonly g: GraphBuilder;
-  readonly config: VaeConfig;
   readonly weight: (name: string) => Value;
 }
 
@@ -35,7 +34,7 @@ function levelChannels({ base, multipliers }: VaeConfig, level: number): number 
 /** Codes [1, d, H, W] to an image [1, 3, H · stride, W · stride] in [−1, 1], red first. */
 export function buildDecoder(config: VaeConfig, lookup: Lookup): Promise<GraphModel> {
   const g = new GraphBuilder("VAE decoder");
-  const part: Part = { g, config, weight: (name) => g.weight(lookup(`decoder.${name}`)) };
+  const part: Part = { g, weight: (name) => g.weight(lookup(`decoder.${name}`)) };
   const top = config.multipliers.length - 1;
   let channels = levelChannels(config, top);
   let x = g.input("codes", "float32", [1, config.bits, "height", "width"]);
@@ -56,7 +55,7 @@ export function buildDecoder(config: VaeConfig, lookup: Lookup): Promise<GraphMo
 /** An image [1, 3, H · stride, W · stride] in [−1, 1], red first, to features [1, d, H, W]. */
 export function buildEncoder(config: VaeConfig, lookup: Lookup): Promise<GraphModel> {
   const g = new GraphBuilder("VAE encoder");
-  const part: Part = { g, config, weight: (name) => g.weight(lookup(`encoder.${name}`)) };
+  const part: Part = { g, weight: (name) => g.weight(lookup(`encoder.${name}`)) };
   const top = config.multipliers.length - 1;
   let channels = config.base;
   let x = conv(part, "conv_in", g.input("image", "float32", [1, 3, "image_height", "image_width"]));

@@ -46,7 +46,11 @@ describe("wrappedVaeName", () => {
 
 describe("publishedVae", () => {
   it("leaves out what is outside encoder and decoder", () => {
-    const extra = { "quantizer.lfq.mask": [16], "image_discriminator.main.0.weight": [64, 3, 4, 4], "perceptual_model.lin0.weight": [1] };
+    const extra = {
+      "quantizer.lfq.mask": [16],
+      "image_discriminator.main.0.weight": [64, 3, 4, 4],
+      "perceptual_model.lin0.weight": [1],
+    };
     expect([...publishedVae(small(extra), "file").keys()]).toEqual([...small().keys()]);
   });
 
@@ -64,7 +68,10 @@ describe("inferVaeConfig", () => {
 
   it.each([
     [{ "decoder.mid.attn_1.q.conv.weight": [64, 64, 1, 1] }, "attention in an autoencoder is not supported"],
-    [{ "post_quant_conv.weight": [32, 32, 3, 3] }, "a convolution around the quantiser (VAR's autoencoder) is not supported"],
+    [
+      { "post_quant_conv.weight": [32, 32, 3, 3] },
+      "a convolution around the quantiser (VAR's autoencoder) is not supported",
+    ],
     [{ "decoder.conv_in.conv.weight": [64, 16, 3, 3, 3] }, "a video autoencoder is not supported"],
     [{ "decoder.up.2.block.0.conv1.conv.weight": [40, 64, 3, 3] }, "40 channels are a multiple of neither 32 nor 24"],
     [{ "decoder.up.2.block.0.conv1.conv.weight": [48, 64, 3, 3] }, "channels of level 2: 48 is not a multiple of 32"],

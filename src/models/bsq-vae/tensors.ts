@@ -25,7 +25,8 @@ const FOREIGN: readonly ForeignTensor[] = [
 const IMAGE_CHANNELS = 3;
 
 /** A module's own weight or bias, without the wrapper's part between the two: `….conv1` `.weight`. */
-const UNWRAPPED = /^(.*\b(conv_in|conv_out|conv\d|nin_shortcut|(?:down|up)sample\.conv|norm_out|norm\d))\.(weight|bias)$/;
+const UNWRAPPED =
+  /^(.*\b(conv_in|conv_out|conv\d|nin_shortcut|(?:down|up)sample\.conv|norm_out|norm\d))\.(weight|bias)$/;
 
 /** `decoder.conv_in.weight` → `decoder.conv_in.conv.weight`; a name that is long already stays as it is. */
 export function wrappedVaeName(name: string): string {

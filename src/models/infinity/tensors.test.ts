@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { emptyTensors, publishedShapes } from "../../../test/support/manifests.js";
 import { ModelError } from "../../errors.js";
 import type { Tensors } from "../manifest.js";
-import { checkInfinity, inferInfinityConfig, infinityTensors, publishedInfinity, type InfinitySizes } from "./tensors.js";
+import {
+  checkInfinity,
+  inferInfinityConfig,
+  infinityTensors,
+  publishedInfinity,
+  type InfinitySizes,
+} from "./tensors.js";
 
 const SMALL: InfinitySizes = {
   depth: 4,
@@ -59,7 +65,10 @@ describe("inferInfinityConfig", () => {
   });
 
   it.each([
-    [{ [`${block}.ca_norm.bias`]: null }, `RMS norm in the blocks is not supported (tensor ${block}.ca_norm.bias is missing)`],
+    [
+      { [`${block}.ca_norm.bias`]: null },
+      `RMS norm in the blocks is not supported (tensor ${block}.ca_norm.bias is missing)`,
+    ],
     [{ "head.weight": [65536, 128] }, "head.weight has 65536 rows, expected 2 for each of 16 bits (32)"],
     [{ pos_start: null }, "tensor pos_start is missing"],
     [{ [`${block}.sa.scale_mul_1H11`]: [1, 3, 1, 1] }, "width of a head: 128 is not a multiple of 3"],
@@ -71,13 +80,20 @@ describe("inferInfinityConfig", () => {
   });
 
   it("refuses a file without blocks", () => {
-    expect(() => inferInfinityConfig(emptyTensors([["pos_start", [1, 1, 128]]]), "file")).toThrow(/no transformer block/);
+    expect(() => inferInfinityConfig(emptyTensors([["pos_start", [1, 1, 128]]]), "file")).toThrow(
+      /no transformer block/,
+    );
   });
 });
 
 describe("publishedInfinity", () => {
   it("leaves the buffers of training out", () => {
-    const buffers = { lvl_1L: [1, 9], attn_bias_for_masking: [1, 1, 9, 9], Infinity_visible_kvlen: [9], Infinity_invisible_qlen: [9] };
+    const buffers = {
+      lvl_1L: [1, 9],
+      attn_bias_for_masking: [1, 1, 9, 9],
+      Infinity_visible_kvlen: [9],
+      Infinity_invisible_qlen: [9],
+    };
     expect([...publishedInfinity(small(buffers)).keys()]).toEqual([...small().keys()]);
   });
 
@@ -95,6 +111,8 @@ describe("checkInfinity", () => {
   it("names the file, the tensor and both shapes", () => {
     expect(() => {
       checkInfinity(small({ "block_chunks.1.module.1.ffn.fc2.weight": [128, 384] }), SMALL, "weights/x.pth");
-    }).toThrow(/^weights\/x\.pth: .*: block_chunks\.1\.module\.1\.ffn\.fc2\.weight is \[128, 384\], expected \[128, 512\]$/);
+    }).toThrow(
+      /^weights\/x\.pth: .*: block_chunks\.1\.module\.1\.ffn\.fc2\.weight is \[128, 384\], expected \[128, 512\]$/,
+    );
   });
 });

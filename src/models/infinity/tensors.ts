@@ -93,7 +93,8 @@ function inferDepth(tensors: Tensors, file: string): { depth: number; chunks: nu
     blocks.add(block);
     chunks.add(chunk);
   }
-  if (blocks.size === 0) throw new ModelError(`${file}: has no transformer block (blocks.0 or block_chunks.0.module.0)`);
+  if (blocks.size === 0)
+    throw new ModelError(`${file}: has no transformer block (blocks.0 or block_chunks.0.module.0)`);
   divideEvenly(blocks.size, chunks.size, "blocks in a chunk", file);
   return { depth: blocks.size, chunks: chunks.size };
 }

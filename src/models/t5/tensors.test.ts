@@ -61,7 +61,9 @@ describe("publishedT5", () => {
   });
 
   it("takes the embedding by its other name", () => {
-    const renamed = [...encoder].map(([name, shape]) => [name.replace("shared", "encoder.embed_tokens"), shape] as const);
+    const renamed = [...encoder].map(
+      ([name, shape]) => [name.replace("shared", "encoder.embed_tokens"), shape] as const,
+    );
     const tensors = publishedT5(emptyTensors(renamed));
     expect([...tensors.keys()].sort()).toEqual([...encoder.keys()].sort());
   });

@@ -1,0 +1,27 @@
+/**
+ * Draws a 256 × 256 image with a synthetic checkpoint of the 2B model's full size, through the command line, and prints
+ * what it took. Writes some 7 GB to a temporary folder (TMPDIR) and removes them.
+ *
+ *     node scripts/bench.mjs bench/full-size.ts [FLAGS OF generate]
+ */
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeSynthetic2B } from "./synthetic-model.js";
+
+const flags = process.argv.slice(2);
+const folder = await mkdtemp(join(tmpdir(), "scalekv-2b-"));
+try {
+  const begun = performance.now();
+  await writeSynthetic2B(folder);
+  console.log(`wrote the checkpoints in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+  const wanted = flags.length > 0 ? flags : ["--pixels", "0.06M"];
+  const out = join(folder, "image.png");
+  const args = ["scripts/scalekv.mjs", "generate", "a red fox in the snow", "--model", folder, "--out", out, ...wanted];
+  const started = performance.now();
+  const code = await new Promise((done) => spawn(process.execPath, args, { stdio: "inherit" }).once("exit", done));
+  console.log(`the whole command took ${((performance.now() - started) / 1000).toFixed(0)} s, exit code ${code}`);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}

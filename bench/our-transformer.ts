@@ -1,0 +1,74 @@
+/** One timed run of our transformer on the checkpoint and inputs of `pytorch_transformer.py`; prints one JSON line. */
+import { writeFile } from "node:fs/promises";
+import { HostStore } from "../src/cache/store.js";
+import { openCheckpoint } from "../src/checkpoint/open.js";
+import { readFloat32, readNumbers } from "../src/checkpoint/read.js";
+import { sliceRows, type StoredTensor } from "../src/checkpoint/tensor.js";
+import { drawScales } from "../src/generate/draw-scales.js";
+import { resolveSettings } from "../src/generate/settings.js";
+import { CodeAccumulator } from "../src/models/bsq-vae/accumulator.js";
+import { PIXEL_CLASSES, historyTokens } from "../src/models/infinity/schedule.js";
+import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
+import { joinTexts } from "../src/models/infinity/text.js";
+import { Transformer } from "../src/models/infinity/transformer.js";
+import { lookupIn } from "../src/models/lookup.js";
+import { processMemory } from "../src/runtime/memory.js";
+
+const GUIDANCE = 3;
+const THREADS = 2;
+/** Scales of the untimed run before the timed one. */
+const WARM_SCALES = 5;
+
+const folder = process.argv[2]!;
+const checkpoint = await openCheckpoint(`${folder}/infinity.pth`);
+const { tensors: inputs } = await openCheckpoint(`${folder}/inputs.pth`);
+const lookup = lookupIn(checkpoint.tensors, checkpoint.path);
+const config = { ...inferInfinityConfig(checkpoint.tensors, checkpoint.path), patchify: false };
+const transformer = await Transformer.load(config, lookup, { device: "cpu", threads: THREADS });
+
+const input = (name: string): StoredTensor => lookupIn(inputs, folder)(name);
+const text = await readFloat32(input("text"));
+const scales = inputs.size - 1;
+const bits: Uint8Array[] = [];
+for (let k = 0; k < scales; k++) bits.push(Uint8Array.from(await readNumbers(input(`bits.${k}`))));
+const pixels = PIXEL_CLASSES.find((name) => settingsOf(name).schedule.maps.length === scales)!;
+
+function settingsOf(name: (typeof PIXEL_CLASSES)[number]): ReturnType<typeof resolveSettings> {
+  const defaults = { pixels: name, guidance: GUIDANCE, temperature: 1 };
+  return resolveSettings({ topK: 1 }, defaults, { images: 1, depth: config.depth });
+}
+
+/** Draws the first `count` scales and returns the last one's logits. */
+async function draw(count: number): Promise<Float32Array> {
+  const whole = settingsOf(pixels);
+  const settings = { ...whole, schedule: { ...whole.schedule, maps: whole.schedule.maps.slice(0, count) } };
+  const unconditional = await readFloat32(sliceRows(lookup("cfg_uncond"), 0, text.length / config.textChannels));
+  const rows = joinTexts(config, [await transformer.condition(text), await transformer.condition(unconditional)]);
+  const shape = { layers: config.depth, rows: 2, width: config.width, capacity: historyTokens(settings.schedule) };
+  const cache = new HostStore(shape);
+  let last = new Float32Array(0);
+  await drawScales({
+    transformer,
+    settings,
+    batch: 1,
+    text: rows,
+    cache,
+    codes: new CodeAccumulator(settings.schedule.maps, { batch: 1, bits: config.bits, patchify: false }),
+    chooseBits: (scale, [logits]) => {
+      last = Float32Array.from(logits!);
+      return bits[scale]!;
+    },
+    checkpoint: () => undefined,
+  });
+  cache.dispose();
+  return last;
+}
+
+await draw(Math.min(scales, WARM_SCALES));
+const begun = performance.now();
+const logits = await draw(scales);
+const seconds = (performance.now() - begun) / 1000;
+await writeFile(`${folder}/our-logits.bin`, logits);
+const { peak } = await processMemory();
+console.log(JSON.stringify({ engine: "scalekv", seconds: Number(seconds.toFixed(3)), peakBytes: peak }));
+await transformer.dispose();
