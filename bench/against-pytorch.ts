@@ -25,7 +25,9 @@ const run = promisify(execFile);
 async function timed(command: string, args: readonly string[]): Promise<Run> {
   const { stdout } = await run(command, args);
   const result = JSON.parse(stdout.trim().split("\n").at(-1)!) as Run;
-  console.log(`${result.engine.padEnd(16)} ${result.seconds.toFixed(2)} s, ${(result.peakBytes / 2 ** 20).toFixed(0)} MiB`);
+  console.log(
+    `${result.engine.padEnd(16)} ${result.seconds.toFixed(2)} s, ${(result.peakBytes / 2 ** 20).toFixed(0)} MiB`,
+  );
   return result;
 }
 
@@ -52,7 +54,9 @@ try {
   const ours = await floats(join(folder, "our-logits.bin"));
   const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const difference = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - ours[i]!)), 0);
-  console.log(`ratio (ours / PyTorch): ${ratios.map((ratio) => ratio.toFixed(2)).join(" ")}; median ${median(ratios).toFixed(2)}`);
+  console.log(
+    `ratio (ours / PyTorch): ${ratios.map((ratio) => ratio.toFixed(2)).join(" ")}; median ${median(ratios).toFixed(2)}`,
+  );
   console.log(`logits of the last scale: largest difference ${(difference / largest).toExponential(1)} of the largest`);
 } finally {
   await rm(folder, { recursive: true, force: true });

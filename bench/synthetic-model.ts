@@ -35,7 +35,8 @@ export async function writeSynthetic2B(folder: string): Promise<void> {
   await writeSparse(join(t5, "model.safetensors"), t5Shapes());
   await fill(join(t5, "model.safetensors"));
   await writeFile(join(t5, "config.json"), JSON.stringify(XL));
-  for (const file of ["tokenizer.json", "tokenizer_config.json"]) await copyFile(join("models/tiny/t5", file), join(t5, file));
+  for (const file of ["tokenizer.json", "tokenizer_config.json"])
+    await copyFile(join("models/tiny/t5", file), join(t5, file));
 }
 
 /** Lays a torch zip file out with empty storages and fills them where our own reader finds them. */

@@ -1,25 +1,34 @@
 /**
  * Typed errors. A message is one line that names the value and the limit; the command line prints it as it is
  * and exits with code 2. Anything else that reaches the command line is a defect of ours.
+ *
+ * Each class writes its name out: a bundler may rename the class itself, and names are what survives a worker's border.
  */
 export class ScaleKVError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
+  override readonly name: string = "ScaleKVError";
 }
 
 /** A file is not the checkpoint it claims to be: damaged, hostile, or of a kind this project does not read. */
-export class CheckpointError extends ScaleKVError {}
+export class CheckpointError extends ScaleKVError {
+  override readonly name = "CheckpointError";
+}
 
 /** A checkpoint is readable but is not the model that was asked for: missing tensors, other shapes, a wrong partner. */
-export class ModelError extends ScaleKVError {}
+export class ModelError extends ScaleKVError {
+  override readonly name = "ModelError";
+}
 
 /** An option's value is out of its range or contradicts another option. */
-export class OptionError extends ScaleKVError {}
+export class OptionError extends ScaleKVError {
+  override readonly name = "OptionError";
+}
 
-/** A file of a published model cannot be had: unknown name, no network, damaged transfer. */
-export class DownloadError extends ScaleKVError {}
+/** A file of a model cannot be had over the network: unknown name, no connection, damaged transfer. */
+export class DownloadError extends ScaleKVError {
+  override readonly name = "DownloadError";
+}
 
 /** A device is missing or the runtime refused a graph. */
-export class DeviceError extends ScaleKVError {}
+export class DeviceError extends ScaleKVError {
+  override readonly name = "DeviceError";
+}

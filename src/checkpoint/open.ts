@@ -6,9 +6,8 @@ import type { Checkpoint } from "./checkpoint.js";
 import { quoted } from "./cursor.js";
 import { openFile } from "./file-source.js";
 import { openCheckpointSource } from "./format.js";
-import { openSharded } from "./sharded.js";
+import { INDEX, openSharded } from "./sharded.js";
 
-const INDEX = /\.(safetensors|bin)\.index\.json$/;
 const CHECKPOINT = /\.(safetensors|pth|pt|bin|ckpt)$/;
 
 /** One of several files that an index joins. */

@@ -10,6 +10,9 @@ import { parseObject } from "./json.js";
 import type { ByteSource } from "./source.js";
 import type { StoredTensor } from "./tensor.js";
 
+/** Names of indexes. */
+export const INDEX = /\.(safetensors|bin)\.index\.json$/;
+
 /** As for the header of a safetensors file, which says the same and more. */
 const MAX_INDEX_BYTES = 100_000_000;
 

@@ -1,6 +1,7 @@
 /** `scalekv trace`: runs one parity case and writes the tensors to compare. */
 import { Command } from "commander";
 import type { TraceCase } from "../generate/types.js";
+import { deviceOption } from "./draw-flags.js";
 import { checkWritable } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { StatusLine, describeProgress, type StageProgress } from "./progress.js";
@@ -9,6 +10,7 @@ interface TraceFlags {
   readonly model: string;
   readonly case: string;
   readonly out: string;
+  readonly device: "cpu" | "webgpu" | "cuda";
   readonly json?: true;
 }
 
@@ -21,6 +23,7 @@ export function traceCommand(load: () => Promise<TraceCase> = loadEngine): Comma
     .requiredOption("--model <name|dir>", "the model the case was made with")
     .requiredOption("--case <dir>", "a folder with case.json and case.safetensors")
     .requiredOption("--out <file>", "a .safetensors file; its tensors are named as in expected.safetensors")
+    .addOption(deviceOption())
     .option("--json", "print what was written as JSON")
     .action((flags: TraceFlags) => trace(flags, load));
 }
@@ -34,7 +37,7 @@ async function trace(flags: TraceFlags, load: () => Promise<TraceCase>): Promise
       const onProgress = (event: StageProgress): void => {
         status.update(...describeProgress(event));
       };
-      return await traceCase(flags.model, flags.case, flags.out, { signal, onProgress });
+      return await traceCase(flags.model, flags.case, flags.out, { device: flags.device, signal, onProgress });
     } finally {
       status.clear();
     }

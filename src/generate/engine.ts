@@ -121,7 +121,8 @@ function loadEncoder(files: ModelFiles, device: Device, options: PipelineOptions
   const { threads, signal, onProgress } = options;
   const { config, tensors, path } = files.textEncoder;
   const stream = t5LayerBytes(config) * config.layers > RESIDENT_TEXT_ENCODER_BYTES;
-  const onLoad = (done: number, total: number): void => onProgress?.({ stage: "load", part: "text encoder", done, total });
+  const onLoad = (done: number, total: number): void =>
+    onProgress?.({ stage: "load", part: "text encoder", done, total });
   return T5Encoder.create(config, { path, tensors }, { device, threads, signal, stream, onLoad });
 }
 

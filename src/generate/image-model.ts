@@ -116,7 +116,9 @@ export class ImageModel {
     const learned = new Map<number, TextCondition>();
     for (const [image, { length }] of texts.entries()) {
       const negative = negatives?.[image];
-      const row = negative ? await this.transformer.condition(negative) : (learned.get(length) ?? (await this.unconditional(length)));
+      const row = negative
+        ? await this.transformer.condition(negative)
+        : (learned.get(length) ?? (await this.unconditional(length)));
       if (!negative) learned.set(length, row);
       rows.push(row);
     }
@@ -127,7 +129,8 @@ export class ImageModel {
   private async unconditional(length: number): Promise<TextCondition> {
     const { config, tensors, path } = this.files.infinity;
     const tokens = length / config.textChannels;
-    if (tokens > config.textLength) throw new ModelError(`${path}: a text of ${tokens} tokens, at most ${config.textLength}`);
+    if (tokens > config.textLength)
+      throw new ModelError(`${path}: a text of ${tokens} tokens, at most ${config.textLength}`);
     const learned = lookupIn(tensors, path)("cfg_uncond");
     return this.transformer.condition(await readFloat32(sliceRows(learned, 0, tokens)));
   }

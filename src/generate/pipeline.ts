@@ -68,7 +68,9 @@ function plain<O extends PipelineOptions | DrawOptions>(options: O): Plain<O> {
   return Object.fromEntries(entries) as Plain<O>;
 }
 
-function proxied<F extends (...args: never[]) => unknown>(callback: F | undefined): (F & comlink.ProxyMarked) | undefined {
+function proxied<F extends (...args: never[]) => unknown>(
+  callback: F | undefined,
+): (F & comlink.ProxyMarked) | undefined {
   return callback && comlink.proxy(callback);
 }
 

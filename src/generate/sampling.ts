@@ -51,7 +51,7 @@ export function probabilityOfOne(zero: number, one: number, topK: number, topP: 
   const probability = 1 / (1 + Math.exp(zero - one));
   if (topK === 1 && zero !== one) return one > zero ? 1 : 0;
   const limited = topP > 0 && topP < 1;
-  if (limited && Math.min(probability, 1 - probability) <= 1 - topP) return probability >= 0.5 ? 1 : 0;
+  if (limited && Math.min(probability, 1 - probability) <= 1 - topP) return one >= zero ? 1 : 0;
   return probability;
 }
 

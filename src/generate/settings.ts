@@ -58,7 +58,8 @@ interface Range {
 
 function chooseSchedule({ size, pixels, ratio }: DrawOptions, defaults: ModelDefaults): Schedule {
   if (size === undefined) return scheduleFor(pixels ?? defaults.pixels, ratio);
-  if (pixels !== undefined || ratio !== undefined) throw new OptionError("size: cannot be given together with pixels or ratio");
+  if (pixels !== undefined || ratio !== undefined)
+    throw new OptionError("size: cannot be given together with pixels or ratio");
   return scheduleForSize(size);
 }
 

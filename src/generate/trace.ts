@@ -78,7 +78,12 @@ async function readCase(path: string): Promise<z.infer<typeof caseSchema>> {
 }
 
 /** `ids.I` in, `hidden.I` out. */
-async function traceTexts(model: string, inputs: Checkpoint, options: PipelineOptions, results: Results): Promise<void> {
+async function traceTexts(
+  model: string,
+  inputs: Checkpoint,
+  options: PipelineOptions,
+  results: Results,
+): Promise<void> {
   const files = await openTextEncoder(model);
   try {
     const device = chooseDevice(options.device ?? "auto");

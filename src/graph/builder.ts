@@ -17,7 +17,15 @@ import {
   ValueInfoProtoSchema,
 } from "./gen/onnx_pb.js";
 import type { NodeProto, TensorProto, ValueInfoProto } from "./gen/onnx_pb.js";
-import { ELEMENT_TYPES, type ConstantData, type ElementType, type GraphModel, type GraphTarget, type StoredWeight } from "./model.js";
+import {
+  CPU_TARGET,
+  ELEMENT_TYPES,
+  type ConstantData,
+  type ElementType,
+  type GraphModel,
+  type GraphTarget,
+  type StoredWeight,
+} from "./model.js";
 
 /** A value in a graph under construction. */
 export interface Value {
@@ -46,7 +54,7 @@ export class GraphBuilder {
 
   constructor(
     readonly name: string,
-    readonly target: GraphTarget = { normByRow: true },
+    readonly target: GraphTarget = CPU_TARGET,
   ) {}
 
   /** Declares an input. Named axes may differ from run to run. */

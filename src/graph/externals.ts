@@ -1,10 +1,18 @@
 /**
  * Where a graph's weights lie. ONNX Runtime maps an initializer from a file if it is one gap-free byte range of a type
- * it knows, in a file at or below one folder (no links, no "..": measured). Everything else is gathered.
+ * it knows, in a file at or below one folder (no links, no "..": measured). It takes the weights of a session all from
+ * files or all from memory, so where one of them cannot be mapped, all are gathered.
  */
 import { create } from "@bufbuild/protobuf";
 import { readFloat32 } from "../checkpoint/read.js";
-import { byteLength, isContiguous, type DType, type StoredTensor } from "../checkpoint/tensor.js";
+import {
+  byteLength,
+  elementCount,
+  ELEMENT_BYTES,
+  isContiguous,
+  type DType,
+  type StoredTensor,
+} from "../checkpoint/tensor.js";
 import { TensorProto_DataLocation as Location, TensorProtoSchema, type TensorProto } from "./gen/onnx_pb.js";
 import { ELEMENT_TYPES, GATHERED, type ElementType, type StoredWeight } from "./model.js";
 
@@ -14,34 +22,47 @@ const IN_PLACE: Partial<Record<DType, ElementType>> = { f32: "float32", f16: "fl
 /** Gathered weights start at multiples of this many bytes. */
 const ALIGNMENT = 64;
 
-interface Placed {
-  readonly weight: StoredWeight;
-  readonly type: ElementType;
-  readonly shape: readonly number[];
-  /** Bytes to gather; absent for a weight mapped from its file. */
-  readonly bytes?: Uint8Array;
+/** The initializers of a graph's weights, and where their bytes are: in files below `folder`, or in `data`. */
+export interface PackedWeights {
+  readonly initializers: TensorProto[];
+  readonly folder: string | undefined;
+  /** Empty where the weights are mapped from their files. */
+  readonly data: Uint8Array;
 }
 
-/** Initializers for the weights, the folder of the files they point into, and the gathered rest. */
-export async function packWeights(
-  weights: readonly StoredWeight[],
-): Promise<{ initializers: TensorProto[]; folder: string | undefined; data: Uint8Array }> {
-  const placed = await Promise.all(weights.map(place));
-  const folder = commonFolder(placed.flatMap(({ weight, bytes }) => (bytes ? [] : [weight.tensor.source.path!])));
-  const size = placed.reduce((sum, { bytes }) => sum + aligned(bytes?.byteLength ?? 0), 0);
-  const data = new Uint8Array(size);
-  let end = 0;
-  const initializers = placed.map(({ weight, type, shape, bytes }) => {
-    if (!bytes) {
-      const { source, offset } = weight.tensor;
-      return initializer(weight.name, type, shape, source.path!.slice(folder!.length + 1), offset, byteLength(weight.tensor));
-    }
-    const start = end;
-    data.set(bytes, start);
-    end += aligned(bytes.byteLength);
-    return initializer(weight.name, type, shape, GATHERED, start, bytes.byteLength);
+/** Finds a place for every weight; reads only what cannot be mapped. */
+export async function packWeights(weights: readonly StoredWeight[]): Promise<PackedWeights> {
+  const paths = weights.flatMap(({ tensor }) => mappedPath(tensor) ?? []);
+  const folder = paths.length === weights.length ? commonFolder(paths) : undefined;
+  return folder === undefined ? gather(weights) : pointInto(weights, folder);
+}
+
+/** The file a weight can be mapped from, if there is one. */
+function mappedPath(tensor: StoredTensor): string | undefined {
+  return isContiguous(tensor) && IN_PLACE[tensor.dtype] !== undefined ? tensor.source.path : undefined;
+}
+
+/** Initializers that name byte ranges of the weights' own files. */
+function pointInto(weights: readonly StoredWeight[], folder: string): PackedWeights {
+  const initializers = weights.map((weight) => {
+    const { source, offset } = weight.tensor;
+    return initializer(weight, source.path!.slice(folder.length + 1), offset, byteLength(weight.tensor));
   });
-  return { initializers, folder, data };
+  return { initializers, folder, data: new Uint8Array(0) };
+}
+
+/** Initializers that name byte ranges of one buffer, filled one weight after the other. */
+async function gather(weights: readonly StoredWeight[]): Promise<PackedWeights> {
+  const lengths = weights.map(({ tensor }) => elementCount(tensor.shape) * graphElementBytes(tensor));
+  const data = new Uint8Array(lengths.reduce((sum, length) => sum + aligned(length), 0));
+  const initializers: TensorProto[] = [];
+  let end = 0;
+  for (const [i, weight] of weights.entries()) {
+    data.set(await bytesOf(weight.tensor), end);
+    initializers.push(initializer(weight, GATHERED, end, lengths[i]!));
+    end += aligned(lengths[i]!);
+  }
+  return { initializers, folder: undefined, data };
 }
 
 /**
@@ -53,23 +74,26 @@ export function initializerType(tensor: StoredTensor): ElementType {
   return type === undefined || (type === "bfloat16" && tensor.source.path === undefined) ? "float32" : type;
 }
 
-async function place(weight: StoredWeight): Promise<Placed> {
-  const { tensor } = weight;
-  const { shape, source } = tensor;
-  const type = initializerType(tensor);
-  if (type !== IN_PLACE[tensor.dtype] || !isContiguous(tensor)) {
-    const values = await readFloat32(tensor);
-    return { weight, type, shape, bytes: new Uint8Array(values.buffer) };
-  }
-  if (source.path !== undefined) return { weight, type, shape };
-  return { weight, type, shape, bytes: await source.read(tensor.offset, byteLength(tensor)) };
+/** Whether a weight's stored bytes are what the graph takes, without conversion. */
+function isAsStored(tensor: StoredTensor): boolean {
+  return isContiguous(tensor) && initializerType(tensor) === IN_PLACE[tensor.dtype];
+}
+
+function graphElementBytes(tensor: StoredTensor): number {
+  return isAsStored(tensor) ? ELEMENT_BYTES[tensor.dtype] : Float32Array.BYTES_PER_ELEMENT;
+}
+
+/** A weight's values in the type they have in the graph. */
+async function bytesOf(tensor: StoredTensor): Promise<Uint8Array> {
+  if (isAsStored(tensor)) return tensor.source.read(tensor.offset, byteLength(tensor));
+  return new Uint8Array((await readFloat32(tensor)).buffer);
 }
 
 function aligned(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
-/** The deepest folder that holds all files; undefined for no files. */
+/** The deepest folder that holds all files; undefined for no files and for files with only the root in common. */
 export function commonFolder(paths: readonly string[]): string | undefined {
   const [first, ...rest] = [...new Set(paths)].map((path) => path.split("/").slice(0, -1));
   if (!first) return undefined;
@@ -79,21 +103,14 @@ export function commonFolder(paths: readonly string[]): string | undefined {
     while (same < depth && parts[same] === first[same]) same++;
     depth = same;
   }
-  return first.slice(0, depth).join("/");
+  return depth > 1 ? first.slice(0, depth).join("/") : undefined;
 }
 
-function initializer(
-  name: string,
-  type: ElementType,
-  shape: readonly number[],
-  location: string,
-  offset: number,
-  length: number,
-): TensorProto {
+function initializer({ name, tensor }: StoredWeight, location: string, offset: number, length: number): TensorProto {
   return create(TensorProtoSchema, {
     name,
-    dataType: ELEMENT_TYPES[type],
-    dims: shape.map(BigInt),
+    dataType: ELEMENT_TYPES[initializerType(tensor)],
+    dims: tensor.shape.map(BigInt),
     dataLocation: Location.EXTERNAL,
     externalData: [
       { key: "location", value: location },

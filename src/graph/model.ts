@@ -3,7 +3,15 @@ import type { StoredTensor } from "../checkpoint/tensor.js";
 
 /** Element types of graph inputs, outputs and constants, with ONNX's numbers for them. */
 export const ELEMENT_TYPES = {
-  float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, bfloat16: 16,
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
 } as const;
 
 /** An element type by name. */
@@ -14,9 +22,12 @@ export type ConstantData = Float32Array | BigInt64Array | Int32Array | Uint8Arra
 
 /** What the kernels of a device can do; a graph is written for one. */
 export interface GraphTarget {
-  /** Layer norm takes scale and shift by row, [rows, 1, C]; WebGPU's takes them by channel only. */
-  readonly normByRow: boolean;
+  /** The fused attention operator can be trusted; without it the scores of all queries and keys are held at once. */
+  readonly fusedAttention: boolean;
 }
+
+/** What the CPU's kernels can do. */
+export const CPU_TARGET: GraphTarget = { fusedAttention: true };
 
 /** A tensor of a checkpoint under the name of its initializer. */
 export interface StoredWeight {
@@ -24,14 +35,14 @@ export interface StoredWeight {
   readonly tensor: StoredTensor;
 }
 
-/** A graph ready for a session. Its weights are byte ranges of files below `folder` and of `data`. */
+/** A graph ready for a session. Its weights are byte ranges of files below `folder`, or of `data` if there is none. */
 export interface GraphModel {
   readonly name: string;
   /** The serialised ModelProto, without weights. */
   readonly bytes: Uint8Array;
   /** Folder the file names of in-place weights are relative to. */
   readonly folder: string | undefined;
-  /** Weights that had to be gathered; initializers refer to it under the location {@link GATHERED}. */
+  /** All weights, where they could not be mapped; initializers refer to it under the location {@link GATHERED}. */
   readonly data: Uint8Array;
   /** Bytes the weights take in memory, all as float32. */
   readonly weightBytes: number;

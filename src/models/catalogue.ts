@@ -2,10 +2,8 @@
  * The published models: what they are called, where their files lie on the Hugging Face Hub, and what their authors
  * draw with. Sizes: `tools/run_infinity.py` of github.com/FoundationVision/Infinity; files: its README.
  */
+import type { PixelClass } from "./infinity/schedule.js";
 import type { InfinitySizes } from "./infinity/tensors.js";
-
-/** Size classes of an image, by their published names. */
-export type PixelClass = "0.06M" | "0.25M" | "0.60M" | "1M";
 
 /** What a model draws with unless told otherwise. */
 export interface ModelDefaults {

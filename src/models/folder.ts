@@ -4,9 +4,17 @@
  */
 import { join, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openCheckpoint } from "../checkpoint/open.js";
 import { ModelError } from "../errors.js";
-import type { VaeConfig } from "./bsq-vae/config.js";
-import { checkVae, inferVaeConfig } from "./bsq-vae/tensors.js";
+import {
+  checkTextWidth,
+  checkTransformer,
+  joinParts,
+  type CheckedTransformer,
+  type ImageModelFiles,
+  type ModelFiles,
+  type TextEncoderFiles,
+} from "./assemble.js";
 import {
   DEFAULT_MODEL,
   EMBEDDED_MODEL,
@@ -16,45 +24,15 @@ import {
   publishedBySize,
   publishedModel,
   publishedNames,
-  UNPUBLISHED_DEFAULTS,
-  type ModelDefaults,
   type PublishedModel,
 } from "./catalogue.js";
 import { snapshotFolder } from "./hub-cache.js";
 import type { InfinityConfig } from "./infinity/config.js";
-import { checkInfinity, inferInfinityConfig, type InfinitySizes } from "./infinity/tensors.js";
-import type { Tensors } from "./manifest.js";
-import { pairWithVae } from "./pairing.js";
 import { PART_TITLES, type ModelPart } from "./parts.js";
 import { lookAt } from "./paths.js";
-import { checkpointPaths, Shelf, type Candidate, type FolderContents } from "./shelf.js";
-import { checkTextEncoder, textEncoderIn, type TextEncoderFiles } from "./text-encoder.js";
-
-/** One part of a model, opened and checked. Nothing of it is read yet. */
-export interface PartFiles<Config> {
-  /** A file, or the index of its shards. */
-  readonly path: string;
-  /** By the names this project uses. */
-  readonly tensors: Tensors;
-  readonly config: Config;
-}
-
-/** The parts that draw, without the one that reads. */
-export interface ImageModelFiles {
-  /** The name or folder the model was asked for by. */
-  readonly name: string;
-  readonly infinity: PartFiles<InfinityConfig>;
-  readonly vae: PartFiles<VaeConfig>;
-  /** What the model's authors draw with. */
-  readonly defaults: ModelDefaults;
-  /** Closes every file. The tensors cannot be read afterwards. */
-  close(): Promise<void>;
-}
-
-/** A whole text-to-image model. */
-export interface ModelFiles extends ImageModelFiles {
-  readonly textEncoder: TextEncoderFiles;
-}
+import { checkpointPaths, searchFolder, type FolderContents } from "./search.js";
+import { Shelf, type Candidate } from "./shelf.js";
+import { textEncoderAround, textEncoderIn } from "./text-encoder.js";
 
 /** Where a part lies, if not where the model is. */
 export interface ResolveOptions {
@@ -80,7 +58,7 @@ export function resolveModel(
   options?: ResolveOptions & { textEncoder?: string | undefined },
 ): Promise<ModelFiles>;
 export async function resolveModel(model = DEFAULT_MODEL, options: ResolveOptions = {}): Promise<ImageModelFiles> {
-  const shelf = new Shelf();
+  const shelf = new Shelf(openCheckpoint);
   try {
     const parts = await openParts(await locate(model), options, shelf);
     return { name: model, ...parts, close: () => shelf.close() };
@@ -126,26 +104,17 @@ async function cachedFiles(model: PublishedModel): Promise<Required<Pick<Place, 
 type Parts = Pick<ImageModelFiles, "infinity" | "vae" | "defaults"> & { textEncoder?: TextEncoderFiles };
 
 async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): Promise<Parts> {
-  const found = place.folder === undefined ? NOTHING : await shelf.search(place.folder);
-  const transformer =
+  const found = place.folder === undefined ? NOTHING : await searchFolder(place.folder, shelf);
+  const transformer = checkTransformer(
     place.transformer === undefined
       ? only(found, "transformer", place)
-      : await shelf.require(place.transformer, "transformer");
-  const sizes = inferInfinityConfig(transformer.tensors, transformer.path);
-  checkInfinity(transformer.tensors, sizes, transformer.path);
+      : await shelf.require(place.transformer, "transformer"),
+  );
   const vaePath = options.vae ?? place.vae;
-  const vae =
-    vaePath === undefined ? fittingVae(found, sizes, transformer, place) : await shelf.require(vaePath, "vae");
-  const { config, vaeConfig } = pair(sizes, transformer, vae);
-  const published = place.published ?? publishedBySize(sizes, transformer.path)[0];
-  return {
-    infinity: { path: transformer.path, tensors: transformer.tensors, config },
-    vae: { path: vae.path, tensors: vae.tensors, config: vaeConfig },
-    defaults: published?.defaults ?? UNPUBLISHED_DEFAULTS,
-    ...(options.textEncoder === false
-      ? {}
-      : { textEncoder: await textEncoderFor(config, found, place, options, shelf) }),
-  };
+  const vae = vaePath === undefined ? fittingVae(found, transformer, place) : await shelf.require(vaePath, "vae");
+  const parts = joinParts(transformer, vae, place.published);
+  if (options.textEncoder === false) return parts;
+  return { ...parts, textEncoder: await textEncoderFor(parts.infinity.config, found, place, options, shelf) };
 }
 
 /** What messages call a place. */
@@ -172,55 +141,39 @@ function only(found: FolderContents, part: ModelPart, place: Place, hint = ""): 
 }
 
 /** Of several autoencoders in a folder the one that fits is meant; alone, it must fit. */
-function fittingVae(found: FolderContents, sizes: InfinitySizes, transformer: Candidate, place: Place): Candidate {
-  const vaes = found.candidates.filter(({ part }) => part === "vae");
-  const fits = vaes.filter((vae) => {
-    try {
-      pair(sizes, transformer, vae);
-      return true;
-    } catch (error) {
-      if (error instanceof ModelError) return false;
-      throw error;
-    }
-  });
-  const [model] = publishedBySize(sizes, transformer.path);
+function fittingVae(found: FolderContents, transformer: CheckedTransformer, place: Place): Candidate {
+  const fits = found.candidates.filter((candidate) => candidate.part === "vae" && fitsTogether(transformer, candidate));
+  const [model] = publishedBySize(transformer.sizes, transformer.path);
   const hint = model ? ` (${model.title} works only with ${model.vae})` : "";
   return only(fits.length > 0 ? { ...found, candidates: fits } : found, "vae", place, hint);
 }
 
-/** Checks an autoencoder and that the transformer was made for it. */
-function pair(sizes: InfinitySizes, transformer: Candidate, vae: Candidate): Pair {
-  const vaeConfig = inferVaeConfig(vae.tensors, vae.path);
-  checkVae(vae.tensors, vaeConfig, vae.path);
-  return { vaeConfig, config: pairWithVae(sizes, vaeConfig, { infinity: transformer.path, vae: vae.path }) };
-}
-
-interface Pair {
-  readonly config: InfinityConfig;
-  readonly vaeConfig: VaeConfig;
+function fitsTogether(transformer: CheckedTransformer, vae: Candidate): boolean {
+  try {
+    joinParts(transformer, vae);
+    return true;
+  } catch (error) {
+    if (error instanceof ModelError) return false;
+    throw error;
+  }
 }
 
 /** The text encoder the caller named, the one in the model's folder, or FLAN-T5-XL from the cache if that is what fits. */
 async function textEncoderFor(
-  { textChannels }: InfinityConfig,
+  config: InfinityConfig,
   found: FolderContents,
   place: Place,
   { textEncoder }: ResolveOptions,
   shelf: Shelf,
 ): Promise<TextEncoderFiles> {
   const local = found.candidates.some(({ part }) => part === "text encoder");
-  const named =
-    typeof textEncoder === "string" ? textEncoder : local ? undefined : await cachedT5(textChannels, nameOf(place));
+  const elsewhere = local ? undefined : await cachedT5(config.textChannels, nameOf(place));
+  const named = typeof textEncoder === "string" ? textEncoder : elsewhere;
   const files =
     named === undefined
-      ? await checkTextEncoder(only(found, "text encoder", place))
+      ? await textEncoderAround(only(found, "text encoder", place))
       : await textEncoderIn(named, shelf);
-  if (files.config.width !== textChannels) {
-    const { path, config } = files;
-    throw new ModelError(
-      `${path}: a wrong text encoder: its width is ${config.width}, the model needs ${textChannels}`,
-    );
-  }
+  checkTextWidth(files, config);
   return files;
 }
 

@@ -1,28 +1,16 @@
-/** A T5 encoder's folder: `config.json`, tokenizer and weights, as Hugging Face lays them out. */
+/** A T5 encoder's folder on disk: `config.json`, tokenizer and weights, as Hugging Face lays them out (Node only). */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { openCheckpoint } from "../checkpoint/open.js";
 import { ModelError } from "../errors.js";
-import type { Tensors } from "./manifest.js";
-import type { Candidate } from "./shelf.js";
+import { checkTextEncoder, type JsonFolder, type TextEncoderFiles } from "./assemble.js";
 import { lookAt } from "./paths.js";
-import { Shelf } from "./shelf.js";
-import type { T5Config } from "./t5/config.js";
-import { parseT5Config } from "./t5/config-file.js";
-import { checkT5 } from "./t5/tensors.js";
-
-/** An opened text encoder. */
-export interface TextEncoderFiles {
-  /** Where `config.json` and the tokenizer's files lie. */
-  readonly folder: string;
-  /** The checkpoint: a file, or the folder of its shards. */
-  readonly path: string;
-  readonly tensors: Tensors;
-  readonly config: T5Config;
-}
+import { searchFolder } from "./search.js";
+import { Shelf, type Candidate } from "./shelf.js";
 
 /** The encoder in a folder by itself, and how to close it. A folder without one is a {@link ModelError}. */
 export async function openTextEncoder(folder: string): Promise<TextEncoderFiles & { close(): Promise<void> }> {
-  const shelf = new Shelf();
+  const shelf = new Shelf(openCheckpoint);
   try {
     const files = await textEncoderIn(folder, shelf);
     return { ...files, close: () => shelf.close() };
@@ -36,31 +24,31 @@ export async function openTextEncoder(folder: string): Promise<TextEncoderFiles 
 export async function textEncoderIn(path: string, shelf: Shelf): Promise<TextEncoderFiles> {
   const found = await lookAt(path);
   if (!found) throw new ModelError(`${path}: no such folder`);
-  if (!found.folder) return checkTextEncoder(await shelf.require(path, "text encoder"));
-  const { candidates, others } = await shelf.search(path);
+  if (!found.folder) return textEncoderAround(await shelf.require(path, "text encoder"));
+  const { candidates, others } = await searchFolder(path, shelf);
   const [encoder, ...more] = candidates.filter(({ part }) => part === "text encoder");
   if (!encoder) throw new ModelError([`${path}: holds no T5 text encoder`, ...others].join("; "));
   if (more.length > 0) {
     throw new ModelError(`${path}: holds several text encoders: ${[encoder, ...more].map((e) => e.path).join(", ")}`);
   }
-  return checkTextEncoder(encoder);
+  return textEncoderAround(encoder);
 }
 
-/** Reads the configuration beside the weights and checks one against the other. */
-export async function checkTextEncoder({ path, tensors }: Candidate): Promise<TextEncoderFiles> {
-  const folder = (await lookAt(path))?.folder ? path : dirname(path);
-  const config = await readConfig(join(folder, "config.json"));
-  checkT5(tensors, config, path);
-  return { folder, path, tensors, config };
+/** Checks an encoder's weights against the configuration beside them. */
+export function textEncoderAround(weights: Candidate): Promise<TextEncoderFiles> {
+  return checkTextEncoder(weights, jsonFolder(dirname(weights.path)));
 }
 
-async function readConfig(file: string): Promise<T5Config> {
-  let json: unknown;
+/** A folder on disk; a file of it that cannot be read as JSON is a {@link ModelError}. */
+export function jsonFolder(folder: string): JsonFolder {
+  return { folder, readJson: (name) => readJson(join(folder, name)) };
+}
+
+async function readJson(file: string): Promise<unknown> {
   try {
-    json = JSON.parse(await readFile(file, "utf8"));
+    return JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    const reason = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
-    throw new ModelError(`${file}: ${reason}; the text encoder's sizes stand there`);
+    const reason = error instanceof SyntaxError ? "is not JSON" : `cannot be read (${(error as Error).message})`;
+    throw new ModelError(`${file}: ${reason}`);
   }
-  return parseT5Config(json, file);
 }

@@ -1,6 +1,5 @@
 /** Devices a graph can run on. */
 import { DeviceError } from "../errors.js";
-import type { GraphTarget } from "../graph/model.js";
 import { isNode, ort } from "./ort.js";
 
 /** `cpu` and `cuda` exist under Node, `wasm` in browsers, `webgpu` in both. */
@@ -14,11 +13,6 @@ export function keepsOutputs(device: Device): boolean {
   return device === "webgpu";
 }
 
-/** What the device's kernels can do. */
-export function graphTarget(device: Device): GraphTarget {
-  return { normByRow: device !== "webgpu" };
-}
-
 /** The device an option asks for, checked against what this runtime has; `auto` is the CPU (WASM in a browser). */
 export function chooseDevice(wanted: string): Device {
   const device = wanted === "auto" ? (isNode ? "cpu" : "wasm") : DEVICES.find((name) => name === wanted);
@@ -28,7 +22,9 @@ export function chooseDevice(wanted: string): Device {
   return device;
 }
 
-/** Providers this runtime was built with; whether a GPU or its libraries are there only loading a graph can tell. */
-export function availableDevices(): string[] {
-  return "listSupportedBackends" in ort ? ort.listSupportedBackends().map(({ name }) => name) : ["wasm", "webgpu"];
+/** Devices this runtime knows; whether a GPU or its libraries are there only loading a graph can tell. */
+export function availableDevices(): Device[] {
+  if (!("listSupportedBackends" in ort)) return ["wasm", "webgpu"];
+  const backends = ort.listSupportedBackends().map(({ name }) => name);
+  return DEVICES.filter((device) => backends.includes(device));
 }

@@ -1,5 +1,5 @@
 /** What the operating system says this process uses. */
-import { readFile } from "node:fs/promises";
+import { isNode } from "./platform.js";
 
 /** Resident memory in bytes: now, and the highest since the process began. */
 export interface ProcessMemory {
@@ -7,8 +7,15 @@ export interface ProcessMemory {
   readonly peak: number;
 }
 
-/** Reads the process's resident set; on Linux the peak is the kernel's own high-water mark. */
+/** {@link processMemory} where there is one to read: a browser tells a page nothing of the kind, which is undefined. */
+export async function processMemoryIfTold(): Promise<ProcessMemory | undefined> {
+  return isNode ? processMemory() : undefined;
+}
+
+/** Reads the process's resident set (Node only); on Linux the peak is the kernel's own high-water mark. */
 export async function processMemory(): Promise<ProcessMemory> {
+  // Bundlers for browsers must leave this import alone.
+  const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
   const resident = process.memoryUsage.rss();
   const status = process.platform === "linux" ? await readFile("/proc/self/status", "utf8") : "";
   const highWater = /VmHWM:\s+(\d+) kB/.exec(status)?.[1];

@@ -1,6 +1,8 @@
 /** Attention and rotary embedding, by ONNX Runtime's fused operators. */
 import { float } from "../attributes.js";
 import type { GraphBuilder, Value } from "../builder.js";
+import { MatMul, Mul, Softmax } from "./math.js";
+import { Reshape, Transpose } from "./shape.js";
 
 const MICROSOFT = { domain: "com.microsoft" };
 
@@ -15,7 +17,23 @@ export function MultiHeadAttention(
   v: Value,
   { heads, scale }: { heads: number; scale: number },
 ): Value {
+  if (!g.target.fusedAttention) return attentionByProducts(g, q, k, v, { heads, scale });
   return g.node("MultiHeadAttention", [q, k, v], { num_heads: heads, scale: float(scale) }, MICROSOFT)[0];
+}
+
+/** The same by plain operators, with all scores [batch, heads, queries, keys] in memory. */
+function attentionByProducts(
+  g: GraphBuilder,
+  q: Value,
+  k: Value,
+  v: Value,
+  { heads, scale }: { heads: number; scale: number },
+): Value {
+  const byHead = (x: Value, perm: readonly number[]): Value => Transpose(g, Reshape(g, x, [0, 0, heads, -1]), perm);
+  const scores = MatMul(g, byHead(q, [0, 2, 1, 3]), byHead(k, [0, 2, 3, 1]));
+  const weights = Softmax(g, Mul(g, scores, g.scalar(scale)));
+  const read = Transpose(g, MatMul(g, weights, byHead(v, [0, 2, 1, 3])), [0, 2, 1, 3]);
+  return Reshape(g, read, [0, 0, -1]);
 }
 
 /**

@@ -49,8 +49,7 @@ export function Clip(g: GraphBuilder, x: Value, low: number, high: number): Valu
 export const FastGelu = (g: GraphBuilder, x: Value): Value => g.node("FastGelu", [x], {}, MICROSOFT)[0];
 
 /** SiLU, x · sigmoid(x), in one pass. */
-export const Silu = (g: GraphBuilder, x: Value): Value =>
-  g.node("QuickGelu", [x], { alpha: float(1) }, MICROSOFT)[0];
+export const Silu = (g: GraphBuilder, x: Value): Value => g.node("QuickGelu", [x], { alpha: float(1) }, MICROSOFT)[0];
 
 /** Another element type. */
 export const Cast = (g: GraphBuilder, x: Value, to: ElementType): Value =>

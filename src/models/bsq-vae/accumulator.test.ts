@@ -51,9 +51,13 @@ describe("CodeAccumulator", () => {
 
   it("wants its scales in order and within the schedule", () => {
     const codes = new CodeAccumulator(SCHEDULE, LAYOUT);
-    expect(() => { codes.add(1, Uint8Array.of(1, 1)); }).toThrow(new OptionError("scale 1 is out of turn: scale 0 comes next"));
+    expect(() => {
+      codes.add(1, Uint8Array.of(1, 1));
+    }).toThrow(new OptionError("scale 1 is out of turn: scale 0 comes next"));
     codes.add(0, Uint8Array.of(1));
-    expect(() => { codes.add(0, Uint8Array.of(1)); }).toThrow(OptionError);
+    expect(() => {
+      codes.add(0, Uint8Array.of(1));
+    }).toThrow(OptionError);
     expect(() => codes.features(2)).toThrow(OptionError);
     expect(() => codes.features(3)).toThrow(new OptionError("scale 3: the schedule has 3 scales, counted from 0"));
     expect(() => new CodeAccumulator([], LAYOUT)).toThrow(OptionError);

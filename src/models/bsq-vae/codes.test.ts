@@ -72,7 +72,11 @@ describe("layouts", () => {
 
 describe("codes", () => {
   it("are planes of ±1/√d", () => {
-    const codes = bitsToCodes(Uint8Array.of(1, 0, 0, 1, 1, 1, 1, 0), { batch: 1, bits: 4, patchify: false }, { height: 1, width: 2 });
+    const codes = bitsToCodes(
+      Uint8Array.of(1, 0, 0, 1, 1, 1, 1, 0),
+      { batch: 1, bits: 4, patchify: false },
+      { height: 1, width: 2 },
+    );
     expect(codes).toEqual({
       batch: 1,
       channels: 4,
@@ -99,7 +103,9 @@ describe("bad bits", () => {
 
   it("are refused by their number", () => {
     const short = new Uint8Array(11);
-    expect(() => tokensToMap(short, layout, size)).toThrow(new OptionError("a 2x1 map of 3 bits, batch 2: 11 bits given, not 12"));
+    expect(() => tokensToMap(short, layout, size)).toThrow(
+      new OptionError("a 2x1 map of 3 bits, batch 2: 11 bits given, not 12"),
+    );
     expect(() => mapToTokens(short, layout, size)).toThrow(OptionError);
     expect(() => bitsToCodes(short, layout, size)).toThrow(OptionError);
   });

@@ -17,11 +17,13 @@ function expectNear(found: FeatureMap, expected: readonly number[]): void {
 
 const side = fc.integer({ min: 1, max: 9 });
 const sizes = fc.record({ height: side, width: side });
-const maps = fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 3 }), sizes).chain(([batch, channels, size]) => {
-  const length = batch * channels * size.height * size.width;
-  const values = fc.array(fc.integer({ min: -50, max: 50 }), { minLength: length, maxLength: length });
-  return values.map((list) => map(size.height, size.width, list, channels, batch));
-});
+const maps = fc
+  .tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 3 }), sizes)
+  .chain(([batch, channels, size]) => {
+    const length = batch * channels * size.height * size.width;
+    const values = fc.array(fc.integer({ min: -50, max: 50 }), { minLength: length, maxLength: length });
+    return values.map((list) => map(size.height, size.width, list, channels, batch));
+  });
 
 /** Every place of a resized map by a formula of its own; `at` gives a value of the source's plane. */
 function eachPlace(
@@ -107,7 +109,11 @@ describe("addLinear", () => {
 
 describe("resizeArea", () => {
   // Expected: torch 1.13, F.interpolate(x[None, None], size=(h, w), mode="area") of i² / 10 for i = 1 … 20.
-  const source = map(4, 5, Array.from({ length: 20 }, (_, i) => (i + 1) ** 2 / 10));
+  const source = map(
+    4,
+    5,
+    Array.from({ length: 20 }, (_, i) => (i + 1) ** 2 / 10),
+  );
 
   it.each<[number, number, number[]]>([
     [3, 3, [2.25, 3.7166669, 5.55, 8.75, 11.7166672, 15.05, 20.25, 24.7166672, 29.55]],

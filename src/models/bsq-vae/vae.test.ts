@@ -14,7 +14,12 @@ function emptyVae(): Vae {
   return new Vae(CONFIG, lookup, { device: "cpu" });
 }
 
-const image = (width: number, height: number): RgbImages => ({ batch: 1, width, height, data: new Uint8Array(width * height * 3) });
+const image = (width: number, height: number): RgbImages => ({
+  batch: 1,
+  width,
+  height,
+  data: new Uint8Array(width * height * 3),
+});
 
 describe("Vae", () => {
   it("refuses codes of another VAE", async () => {

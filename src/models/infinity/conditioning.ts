@@ -33,7 +33,10 @@ export function buildConditioning(config: InfinityConfig, lookup: Lookup): Promi
   modulationOutput(g, "modulation", activated, weight, "shared_ada_lin.1", 6, C);
   modulationOutput(g, "head_modulation", activated, weight, "head_nm.ada_lin.1", 2, C);
 
-  const hidden = op.FastGelu(g, op.Linear(g, text, weight("text_proj_for_ca.0.weight"), weight("text_proj_for_ca.0.bias")));
+  const hidden = op.FastGelu(
+    g,
+    op.Linear(g, text, weight("text_proj_for_ca.0.weight"), weight("text_proj_for_ca.0.bias")),
+  );
   const projected = op.Linear(g, hidden, weight("text_proj_for_ca.2.weight"), weight("text_proj_for_ca.2.bias"));
   for (let layer = 0; layer < config.depth; layer++) textKeysAndValues(g, config, lookup, projected, layer);
   return g.build();

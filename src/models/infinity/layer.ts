@@ -117,7 +117,12 @@ function unitHeads({ g, config }: Block, x: Value, scale?: Value): Value {
 }
 
 /** Joins the cached tokens and the new ones [rows, past + tokens, C], and hands out what the store will keep. */
-function remember({ g, config }: Block, name: "k" | "v", fresh: Value, cacheOutput: LayerOptions["cacheOutput"]): Value {
+function remember(
+  { g, config }: Block,
+  name: "k" | "v",
+  fresh: Value,
+  cacheOutput: LayerOptions["cacheOutput"],
+): Value {
   const past = g.input(`past_${name}`, "float32", ["past", "rows", config.width]);
   const all = op.Concat(g, [op.Transpose(g, past, [1, 0, 2]), fresh], 1);
   const kept = op.Transpose(g, cacheOutput === "new" ? fresh : all, [1, 0, 2]);

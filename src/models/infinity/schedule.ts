@@ -55,7 +55,12 @@ const RATIOS: ReadonlyMap<number, readonly ScaleSize[]> = new Map(
   TALL.flatMap(([ratio, heights, widths]) => {
     const tall = heights.map((height, k) => ({ height, width: widths[k]! }));
     const wide = tall.map(({ height, width }) => ({ height: width, width: height }));
-    return ratio === 1 ? [[ratio, tall]] : [[ratio, tall], [Math.trunc(1000 / ratio) / 1000, wide]];
+    return ratio === 1
+      ? [[ratio, tall]]
+      : [
+          [ratio, tall],
+          [Math.trunc(1000 / ratio) / 1000, wide],
+        ];
   }),
 );
 
@@ -64,8 +69,10 @@ export const TEMPLATE_RATIOS: readonly number[] = [...RATIOS.keys()].sort((a, b)
 
 /** The schedule of a size class whose published ratio is nearest to `ratio` (height / width, between 1/8 and 8). */
 export function scheduleFor(pixels: PixelClass, ratio = 1): Schedule {
-  if (!PIXEL_CLASSES.includes(pixels)) throw new OptionError(`pixels ${pixels}: not one of ${PIXEL_CLASSES.join(", ")}`);
-  if (!(ratio >= 1 / 8 && ratio <= 8)) throw new OptionError(`ratio ${ratio}: height / width must lie between 0.125 and 8`);
+  if (!PIXEL_CLASSES.includes(pixels))
+    throw new OptionError(`pixels ${pixels}: not one of ${PIXEL_CLASSES.join(", ")}`);
+  if (!(ratio >= 1 / 8 && ratio <= 8))
+    throw new OptionError(`ratio ${ratio}: height / width must lie between 0.125 and 8`);
   const distance = (template: number): number => Math.abs(template - ratio);
   const nearest = TEMPLATE_RATIOS.reduce((best, template) => (distance(template) < distance(best) ? template : best));
   const all = RATIOS.get(nearest)!;
@@ -74,7 +81,10 @@ export function scheduleFor(pixels: PixelClass, ratio = 1): Schedule {
 
 /** The schedule whose image comes nearest to a wished size: first the ratio, then the number of pixels. */
 export function scheduleForSize({ width, height }: ImageSize): Schedule {
-  for (const [name, value] of [["width", width], ["height", height]] as const) {
+  for (const [name, value] of [
+    ["width", width],
+    ["height", height],
+  ] as const) {
     if (!(Number.isInteger(value) && value >= 64 && value <= 4096)) {
       throw new OptionError(`size ${width}x${height}: the ${name} must be a whole number from 64 to 4096 pixels`);
     }

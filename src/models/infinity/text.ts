@@ -43,7 +43,9 @@ export function joinTexts(config: InfinityConfig, texts: readonly TextCondition[
   const stack = (name: string, shape: readonly number[]): Tensor =>
     float32(concatenate(texts.map(({ outputs }) => values(outputs[name]!))), [rows, ...shape]);
   const padded = (name: string, blocks: number, inner: number): Float32Array =>
-    concatenate(texts.map(({ outputs, tokens }) => padBlocks(values(outputs[name]!), blocks, tokens * inner, length * inner)));
+    concatenate(
+      texts.map(({ outputs, tokens }) => padBlocks(values(outputs[name]!), blocks, tokens * inner, length * inner)),
+    );
   return {
     rows,
     start: stack("start", [1, width]),
@@ -53,10 +55,12 @@ export function joinTexts(config: InfinityConfig, texts: readonly TextCondition[
       k: float32(padded(`text_k.${layer}`, width, 1), [rows, heads, dim, length]),
       v: float32(padded(`text_v.${layer}`, heads, dim), [rows, heads, length, dim]),
     })),
-    bias: float32(
-      concatenate(texts.map(({ tokens }) => new Float32Array(length).fill(MASKED, tokens))),
-      [rows, 1, 1, length],
-    ),
+    bias: float32(concatenate(texts.map(({ tokens }) => new Float32Array(length).fill(MASKED, tokens))), [
+      rows,
+      1,
+      1,
+      length,
+    ]),
   };
 }
 

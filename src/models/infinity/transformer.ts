@@ -4,7 +4,8 @@
  */
 import type { CacheStore } from "../../cache/store.js";
 import type { GraphModel } from "../../graph/model.js";
-import { graphTarget, keepsOutputs } from "../../runtime/device.js";
+import { keepsOutputs } from "../../runtime/device.js";
+import { probeTarget } from "../../runtime/probe.js";
 import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
 import { buildConditioning } from "./conditioning.js";
@@ -48,7 +49,7 @@ export class Transformer {
   ): Promise<Transformer> {
     const onDevice = keepsOutputs(options.device);
     const resident = { ...options, outputs: onDevice ? ("gpu-buffer" as const) : ("cpu" as const) };
-    const target = graphTarget(options.device);
+    const target = await probeTarget(options.device);
     const loaded: Session[] = [];
     const load = async (graph: Promise<GraphModel>, where: SessionOptions): Promise<Session> => {
       const session = await Session.create(await graph, where);
@@ -61,7 +62,9 @@ export class Transformer {
       const guidance = await load(buildGuidance(config), resident);
       const layers: Session[] = [];
       for (let layer = 0; layer < config.depth; layer++) {
-        layers.push(await load(buildLayer(config, lookup, layer, { cacheOutput: onDevice ? "all" : "new", target }), resident));
+        layers.push(
+          await load(buildLayer(config, lookup, layer, { cacheOutput: onDevice ? "all" : "new", target }), resident),
+        );
       }
       const head = await load(buildHead(config, lookup, target), options);
       return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head);

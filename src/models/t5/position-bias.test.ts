@@ -22,7 +22,11 @@ function exactBucket(distance: number, { relativeBuckets, relativeMaxDistance }:
 
 describe("relativeBucket", () => {
   it("equals the rule in whole numbers over every distance of the longest text", () => {
-    const sizes = [FLAN, { relativeBuckets: 64, relativeMaxDistance: 256 }, { relativeBuckets: 16, relativeMaxDistance: 50 }];
+    const sizes = [
+      FLAN,
+      { relativeBuckets: 64, relativeMaxDistance: 256 },
+      { relativeBuckets: 16, relativeMaxDistance: 50 },
+    ];
     for (const size of sizes) {
       const distances = Array.from({ length: 1023 }, (_, i) => i - 511);
       const buckets = distances.map((distance) => relativeBucket(distance, size));

@@ -11,7 +11,8 @@ export type BucketSizes = Pick<T5Config, "relativeBuckets" | "relativeMaxDistanc
 
 /** Refuses, with a {@link ModelError} that names `file`, sizes that leave no bucket of one of the two kinds. */
 export function checkBuckets({ relativeBuckets, relativeMaxDistance }: BucketSizes, file: string): void {
-  if (relativeBuckets < 4) throw new ModelError(`${file}: ${relativeBuckets} relative attention buckets, at least 4 are needed`);
+  if (relativeBuckets < 4)
+    throw new ModelError(`${file}: ${relativeBuckets} relative attention buckets, at least 4 are needed`);
   const single = Math.floor(relativeBuckets / 4);
   if (relativeMaxDistance > single) return;
   throw new ModelError(

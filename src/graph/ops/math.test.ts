@@ -1,0 +1,76 @@
+import { describe } from "vitest";
+import { at, sum, tabulate, wave, type NdArray } from "../../../test/support/arrays.js";
+import { testOperators, type OperatorCase } from "../../../test/support/graph.js";
+import * as math from "./math.js";
+
+const A = wave([2, 3]);
+const B = wave([2, 3], 1);
+/** One value a column, to be broadcast over the rows. */
+const ROW = wave([3], 2);
+
+function perElement(
+  build: OperatorCase["build"],
+  formula: (a: number, b: number) => number,
+  inputs: readonly NdArray[] = [A],
+): OperatorCase {
+  const [a = A, b = a] = inputs;
+  const second = (i: number, j: number): number => (b.shape.length === 1 ? at(b, j) : at(b, i, j));
+  return { inputs, build, expected: tabulate([2, 3], (i, j) => formula(at(a, i, j), second(i, j))) };
+}
+
+const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+const positive = tabulate([2, 3], (i, j) => 0.5 + i + j);
+const left = wave([2, 3, 4]);
+const right = wave([2, 4, 5], 1);
+const weight = wave([5, 3], 3);
+const bias = wave([5], 4);
+
+function softmax(axis: 0 | 1): NdArray {
+  const along = (i: number, j: number, k: number): number => Math.exp(axis === 0 ? at(A, k, j) : at(A, i, k));
+  return tabulate([2, 3], (i, j) => Math.exp(at(A, i, j)) / sum(axis === 0 ? 2 : 3, (k) => along(i, j, k)));
+}
+
+describe("math operators follow their definitions", () => {
+  testOperators<keyof typeof math>({
+    Add: [perElement(math.Add, (a, b) => a + b, [A, B]), perElement(math.Add, (a, b) => a + b, [A, ROW])],
+    Sub: [perElement(math.Sub, (a, b) => a - b, [A, B])],
+    Mul: [perElement(math.Mul, (a, b) => a * b, [A, ROW])],
+    Div: [perElement(math.Div, (a, b) => a / b, [A, positive])],
+    Exp: [perElement(math.Exp, Math.exp)],
+    Sqrt: [perElement(math.Sqrt, Math.sqrt, [positive])],
+    Sigmoid: [perElement(math.Sigmoid, (x) => 1 / (1 + Math.exp(-x)))],
+    Min: [perElement(math.Min, Math.min, [A, B])],
+    MatMul: [
+      {
+        inputs: [left, right],
+        build: math.MatMul,
+        expected: tabulate([2, 3, 5], (b, i, j) => sum(4, (k) => at(left, b, i, k) * at(right, b, k, j))),
+      },
+    ],
+    Gemm: [
+      {
+        inputs: [A, weight, bias],
+        build: math.Gemm,
+        expected: tabulate([2, 5], (i, j) => at(bias, j) + sum(3, (k) => at(A, i, k) * at(weight, j, k))),
+      },
+    ],
+    Softmax: [
+      { inputs: [A], build: (g, x) => math.Softmax(g, x), expected: softmax(1) },
+      { inputs: [A], build: (g, x) => math.Softmax(g, x, 0), expected: softmax(0) },
+    ],
+    Clip: [
+      perElement(
+        (g, x) => math.Clip(g, x, -0.5, 0.25),
+        (x) => Math.min(0.25, Math.max(-0.5, x)),
+      ),
+    ],
+    FastGelu: [perElement(math.FastGelu, gelu)],
+    Silu: [perElement(math.Silu, (x) => x / (1 + Math.exp(-x)))],
+    Cast: [
+      {
+        ...perElement((g, x) => math.Cast(g, x, "int32"), Math.trunc, [tabulate([2, 3], (i, j) => 2.75 * i - 1.5 * j)]),
+        type: "int32",
+      },
+    ],
+  });
+});

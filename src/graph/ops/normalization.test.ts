@@ -1,0 +1,70 @@
+import { describe } from "vitest";
+import { at, sum, tabulate, wave } from "../../../test/support/arrays.js";
+import { testOperators, type OperatorCase } from "../../../test/support/graph.js";
+import * as normalization from "./normalization.js";
+
+const ROWS = 2;
+const TOKENS = 3;
+const WIDTH = 5;
+/** Large enough to be seen where it is forgotten. */
+const EPSILON = 0.01;
+const X = wave([ROWS, TOKENS, WIDTH]);
+const SCALE = wave([WIDTH], 1);
+const BIAS = wave([WIDTH], 2);
+/** Scale and shift of each row. */
+const ROW_SCALE = wave([ROWS, 1, WIDTH], 3);
+const ROW_SHIFT = wave([ROWS, 1, WIDTH], 4);
+
+const mean = (r: number, t: number): number => sum(WIDTH, (i) => at(X, r, t, i)) / WIDTH;
+const variance = (r: number, t: number): number => sum(WIDTH, (i) => (at(X, r, t, i) - mean(r, t)) ** 2) / WIDTH;
+const squares = (r: number, t: number): number => sum(WIDTH, (i) => at(X, r, t, i) ** 2);
+const standard = (r: number, t: number, i: number): number =>
+  (at(X, r, t, i) - mean(r, t)) / Math.sqrt(variance(r, t) + EPSILON);
+
+const adaptive: OperatorCase = {
+  inputs: [X, ROW_SCALE, ROW_SHIFT],
+  build: (g, x, scale, shift) =>
+    normalization.AdaptiveLayerNormalization(g, x, scale, shift, { width: WIDTH, epsilon: EPSILON }),
+  expected: tabulate(X.shape, (r, t, i) => standard(r, t, i) * at(ROW_SCALE, r, 0, i) + at(ROW_SHIFT, r, 0, i)),
+};
+
+/** [batch, channels, length]; each channel of each item is normalised by itself, which here is the last axis again. */
+const CHANNEL_SCALE = wave([TOKENS], 5);
+const CHANNEL_BIAS = wave([TOKENS], 6);
+
+describe("normalisations follow their definitions", () => {
+  testOperators<keyof typeof normalization>({
+    LayerNormalization: [
+      {
+        inputs: [X, SCALE, BIAS],
+        build: (g, x, scale, bias) => normalization.LayerNormalization(g, x, scale, bias, EPSILON),
+        expected: tabulate(X.shape, (r, t, i) => standard(r, t, i) * at(SCALE, i) + at(BIAS, i)),
+      },
+    ],
+    AdaptiveLayerNormalization: [adaptive],
+    RmsNormalization: [
+      {
+        inputs: [X, SCALE],
+        build: (g, x, scale) => normalization.RmsNormalization(g, x, scale, EPSILON),
+        expected: tabulate(
+          X.shape,
+          (r, t, i) => (at(X, r, t, i) / Math.sqrt(squares(r, t) / WIDTH + EPSILON)) * at(SCALE, i),
+        ),
+      },
+    ],
+    LpNormalization: [
+      {
+        inputs: [X],
+        build: normalization.LpNormalization,
+        expected: tabulate(X.shape, (r, t, i) => at(X, r, t, i) / Math.sqrt(squares(r, t))),
+      },
+    ],
+    InstanceNormalization: [
+      {
+        inputs: [X, CHANNEL_SCALE, CHANNEL_BIAS],
+        build: (g, x, scale, bias) => normalization.InstanceNormalization(g, x, scale, bias, EPSILON),
+        expected: tabulate(X.shape, (r, t, i) => standard(r, t, i) * at(CHANNEL_SCALE, t) + at(CHANNEL_BIAS, t)),
+      },
+    ],
+  });
+});

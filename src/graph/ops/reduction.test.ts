@@ -1,0 +1,25 @@
+import { describe } from "vitest";
+import { at, sum, tabulate, wave } from "../../../test/support/arrays.js";
+import { testOperators } from "../../../test/support/graph.js";
+import * as reduction from "./reduction.js";
+
+const X = wave([2, 3, 4]);
+
+describe("reductions keep the axis with length 1", () => {
+  testOperators<keyof typeof reduction>({
+    ReduceMean: [
+      {
+        inputs: [X],
+        build: (g, x) => reduction.ReduceMean(g, x, 1),
+        expected: tabulate([2, 1, 4], (a, _, c) => sum(3, (b) => at(X, a, b, c)) / 3),
+      },
+    ],
+    ReduceSumSquare: [
+      {
+        inputs: [X],
+        build: (g, x) => reduction.ReduceSumSquare(g, x, 2),
+        expected: tabulate([2, 3, 1], (a, b) => sum(4, (c) => at(X, a, b, c) ** 2)),
+      },
+    ],
+  });
+});

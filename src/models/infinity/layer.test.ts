@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { wave } from "../../../test/support/arrays.js";
+import { storedTensor } from "../../../test/support/graph.js";
+import { Session, type Tensors } from "../../runtime/session.js";
+import { float32, values, type Tensor } from "../../runtime/tensor.js";
+import { CPU_TARGET } from "../../graph/model.js";
+import { lookupIn } from "../lookup.js";
+import { buildLayer, type LayerOptions } from "./layer.js";
+import { infinityTensors } from "./tensors.js";
+
+const CONFIG = {
+  ...{ depth: 2, width: 16, heads: 2, hidden: 24, textChannels: 128, textLength: 8 },
+  ...{ bits: 4, patchify: false, chunks: 1, levels: 13 },
+};
+const DIM = CONFIG.width / CONFIG.heads;
+const ROWS = 3;
+const TOKENS = 4;
+const TEXT = 5;
+
+const tensors = new Map(
+  [...infinityTensors(CONFIG)].map(([name, shape], i) => {
+    const { values: all } = wave(shape, i);
+    return [name, storedTensor(name, { shape, values: all.map((value) => value / 4) })];
+  }),
+);
+
+function feed(phase: number, ...shape: number[]): Tensor {
+  return float32(Float32Array.from(wave(shape, phase).values), shape);
+}
+
+function feeds(past: number): Tensors {
+  const { width, heads } = CONFIG;
+  return {
+    x: feed(1, ROWS, TOKENS, width),
+    modulation: feed(2, ROWS, 6, width),
+    cos: feed(3, TOKENS, DIM / 2),
+    sin: feed(4, TOKENS, DIM / 2),
+    past_k: feed(5, past, ROWS, width),
+    past_v: feed(6, past, ROWS, width),
+    text_k: feed(7, ROWS, heads, DIM, TEXT),
+    text_v: feed(8, ROWS, heads, TEXT, DIM),
+    text_bias: float32(new Float32Array(ROWS * TEXT), [ROWS, 1, 1, TEXT]),
+  };
+}
+
+async function run(past: number, options: LayerOptions, changed: Tensors = {}): Promise<Tensors> {
+  const session = await Session.create(await buildLayer(CONFIG, lookupIn(tensors, "memory"), 1, options), {
+    device: "cpu",
+  });
+  try {
+    return await session.run({ ...feeds(past), ...changed });
+  } finally {
+    await session.dispose();
+  }
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+}
+
+const HOST: LayerOptions = { cacheOutput: "new", target: CPU_TARGET };
+const DEVICE: LayerOptions = { cacheOutput: "all", target: { fusedAttention: false } };
+
+describe("the graph of a block", () => {
+  // Its numbers are checked against the published code in test/parity; here, that its two forms agree.
+  it.each([0, 6])("gives a device the same as the host, and the whole cache, after %d cached tokens", async (past) => {
+    const [host, device] = [await run(past, HOST), await run(past, DEVICE)];
+    expect(host.y?.dims).toEqual([ROWS, TOKENS, CONFIG.width]);
+    // Attention is written in two ways; its float32 rounding passes through sums of 24 products of numbers about 1.
+    expect(largestDifference(values(device.y!), values(host.y!))).toBeLessThan(1e-5);
+    const before = feeds(past);
+    for (const name of ["k", "v"]) {
+      expect(host[`new_${name}`]?.dims).toEqual([TOKENS, ROWS, CONFIG.width]);
+      expect(device[`new_${name}`]?.dims).toEqual([past + TOKENS, ROWS, CONFIG.width]);
+      const joined = [...values(before[`past_${name}`]!), ...values(host[`new_${name}`]!)];
+      expect(largestDifference(values(device[`new_${name}`]!), Float32Array.from(joined))).toBeLessThan(1e-5);
+    }
+  });
+
+  it("caches keys whose heads have length 1", async () => {
+    const unturned = { cos: float32(new Float32Array(TOKENS * 4).fill(1), [TOKENS, 4]) };
+    const still = { sin: float32(new Float32Array(TOKENS * 4), [TOKENS, 4]) };
+    const keys = values((await run(2, HOST, { ...unturned, ...still })).new_k!);
+    for (let head = 0; head < keys.length; head += DIM) {
+      const length = Math.hypot(...keys.subarray(head, head + DIM));
+      expect(length).toBeCloseTo(1, 6);
+    }
+  });
+
+  it("lets a row see its own cache and text only", async () => {
+    const before = values((await run(6, HOST)).y!);
+    const { past_v: past, text_v: text } = feeds(6);
+    const others = (tensor: Tensor, row: (place: number) => number): Tensor =>
+      float32(
+        values(tensor).map((value, i) => (row(i) === 1 ? value : -value)),
+        tensor.dims,
+      );
+    const after = values(
+      (
+        await run(6, HOST, {
+          past_v: others(past!, (place) => Math.floor(place / CONFIG.width) % ROWS),
+          text_v: others(text!, (place) => Math.floor(place / (TEXT * CONFIG.width))),
+        })
+      ).y!,
+    );
+    const length = TOKENS * CONFIG.width;
+    expect(after.subarray(length, 2 * length)).toEqual(before.subarray(length, 2 * length));
+    expect(largestDifference(after.subarray(0, length), before.subarray(0, length))).toBeGreaterThan(0.01);
+  });
+
+  it("does not read a text's padding", async () => {
+    const bias = Float32Array.from({ length: ROWS * TEXT }, (_, i) => (i % TEXT < 3 ? 0 : -1e9));
+    const masked = { text_bias: float32(bias, [ROWS, 1, 1, TEXT]) };
+    const padded = values(feeds(0).text_v!).map((value, i) => (Math.floor(i / DIM) % TEXT < 3 ? value : 1e6));
+    const found = await run(0, HOST, { ...masked, text_v: float32(padded, [ROWS, CONFIG.heads, TEXT, DIM]) });
+    expect(found.y).toEqual((await run(0, HOST, masked)).y);
+  });
+});

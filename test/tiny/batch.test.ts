@@ -1,0 +1,90 @@
+/**
+ * What a batch adds to an image: nothing. Bits hide small differences of the logits they are drawn from, so here the
+ * logits themselves are compared, bit by bit.
+ */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { HostStore } from "../../src/cache/store.js";
+import { drawScales } from "../../src/generate/draw-scales.js";
+import { sampleBits } from "../../src/generate/sampling.js";
+import { resolveSettings } from "../../src/generate/settings.js";
+import type { DrawOptions } from "../../src/generate/types.js";
+import { CodeAccumulator } from "../../src/models/bsq-vae/accumulator.js";
+import { resolveModel, type ImageModelFiles } from "../../src/models/folder.js";
+import { historyTokens } from "../../src/models/infinity/schedule.js";
+import { joinTexts, type TextCondition } from "../../src/models/infinity/text.js";
+import { Transformer } from "../../src/models/infinity/transformer.js";
+import { lookupIn } from "../../src/models/lookup.js";
+
+/** Lengths in tokens: beside 130 the others are padded to 192, alone to 64. */
+const LENGTHS = [7, 130, 40];
+const SEEDS = [5, 6, 7];
+
+let files: ImageModelFiles;
+let transformer: Transformer;
+/** What each text means, and what stands for its absence. */
+let texts: TextCondition[];
+let absent: TextCondition[];
+
+beforeAll(async () => {
+  files = await resolveModel("tiny", { textEncoder: false });
+  const { config, tensors, path } = files.infinity;
+  transformer = await Transformer.load(config, lookupIn(tensors, path), { device: "cpu" });
+  const conditions = (phase: number): Promise<TextCondition[]> =>
+    Promise.all(
+      LENGTHS.map((tokens, text) => {
+        const feature = (_: unknown, i: number): number => Math.sin((phase + text) * i * 0.37);
+        return transformer.condition(Float32Array.from({ length: tokens * config.textChannels }, feature));
+      }),
+    );
+  texts = await conditions(1);
+  absent = await conditions(5);
+});
+afterAll(async () => {
+  await transformer.dispose();
+  await files.close();
+});
+
+/** Draws some of the texts side by side; gives every image's logits, all scales one after another, as bytes. */
+async function logitsOf(chosen: readonly number[], options: DrawOptions): Promise<Buffer[]> {
+  const { infinity, vae, defaults } = files;
+  const { config } = infinity;
+  const images = { images: chosen.length, depth: config.depth };
+  const settings = resolveSettings({ pixels: "0.06M", ...options }, defaults, images);
+  const text = joinTexts(
+    config,
+    [texts, ...(settings.guided ? [absent] : [])].flatMap((all) => chosen.map((i) => all[i]!)),
+  );
+  const shape = { layers: config.depth, width: config.width, rows: text.rows };
+  const layout = { batch: chosen.length, bits: vae.config.bits, patchify: config.patchify };
+  const found: Uint8Array[][] = chosen.map(() => []);
+  await drawScales({
+    ...{ transformer, settings, text, batch: chosen.length },
+    cache: new HostStore({ ...shape, capacity: historyTokens(settings.schedule) }),
+    codes: new CodeAccumulator(settings.schedule.maps, layout),
+    checkpoint: () => undefined,
+    chooseBits: (scale, logits) => {
+      const bits = logits.map((image, i) => {
+        found[i]!.push(new Uint8Array(image.buffer, image.byteOffset, image.byteLength));
+        const tokens = image.length / (2 * config.bits);
+        return sampleBits({ logits: image, tokens, bits: config.bits }, settings.limits, SEEDS[chosen[i]!]!, scale);
+      });
+      return Uint8Array.from(bits.flatMap((image) => [...image]));
+    },
+  });
+  return found.map((scales) => Buffer.concat(scales));
+}
+
+it.each<{ name: string; options: DrawOptions }>([
+  { name: "guided on the logits", options: {} },
+  { name: "guided after the last layers", options: { guidanceLayers: [-1, -2] } },
+  { name: "not guided", options: { guidance: 1 } },
+])("gives every image the logits it has alone, $name", async ({ options }) => {
+  const together = await logitsOf([0, 1, 2], options);
+  // 521 tokens of 16 bits, two logits each.
+  expect(together.map(({ byteLength }) => byteLength)).toEqual(new Array(3).fill(521 * 16 * 2 * 4));
+  expect(new Set(together.map((logits) => logits.toString("base64"))).size).toBe(3);
+  for (const text of [0, 1, 2]) {
+    const [alone] = await logitsOf([text], options);
+    expect(alone?.equals(together[text]!), `text ${text}`).toBe(true);
+  }
+});
