@@ -39,7 +39,12 @@ function stageTable({ stages, seconds }: RunReport): string {
 /** The map is written width first, as images are. */
 function stageRow({ name, map, seconds, cacheBytes, residentBytes }: StageReport): string[] {
   const size = map ? `${map.width}x${map.height}` : "";
-  return [name, size, seconds.toFixed(2), mebibytes(cacheBytes), mebibytes(residentBytes)];
+  return [name, size, seconds.toFixed(2), mebibytes(cacheBytes), told(residentBytes)];
+}
+
+/** Nothing, where the system tells nothing. */
+function told(bytes: number | undefined): string {
+  return bytes === undefined ? "" : mebibytes(bytes);
 }
 
 function totals({ cache, weightsBytes, process }: RunReport): string {
@@ -51,7 +56,7 @@ function totals({ cache, weightsBytes, process }: RunReport): string {
       `MiB at most, ${share.toFixed(1)} % of the full ${mebibytes(cache.fullBytes)}`,
     ],
     ["weights", mebibytes(weightsBytes), "MiB in memory at most"],
-    ["process", mebibytes(process.peakBytes), "MiB at most, as the operating system counts"],
+    ...(process ? [["process", mebibytes(process.peakBytes), "MiB at most, as the operating system counts"]] : []),
   ];
   return table(rows, ["left", "right", "left"]);
 }

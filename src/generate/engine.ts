@@ -2,11 +2,12 @@
  * Prompts in, images out, in the thread it is called from. ONNX Runtime blocks that thread while an operator runs, so a
  * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
  */
-import { resolveModel, type ModelFiles } from "../models/folder.js";
+import type { ModelFiles } from "../models/assemble.js";
 import { t5LayerBytes } from "../models/t5/config.js";
 import { T5Encoder } from "../models/t5/encoder.js";
 import { chooseDevice, type Device } from "../runtime/device.js";
-import { processMemory } from "../runtime/memory.js";
+import { processMemoryIfTold } from "../runtime/memory.js";
+import { configureWasm } from "../runtime/ort.js";
 import { totalTokens } from "../models/infinity/schedule.js";
 import { ImageModel, type DrawnBatch, type Images } from "./image-model.js";
 import { Recorder } from "./recorder.js";
@@ -18,6 +19,9 @@ import type { DrawnImage, DrawOptions, DrawProgress, DrawResult, PipelineOptions
 /** A text encoder whose weights take more than this as float32 is streamed through memory layer by layer. */
 const RESIDENT_TEXT_ENCODER_BYTES = 2 ** 30;
 
+/** Finds, opens and checks a model's files: on disk (`resolveModel`) or on a server (`openModelAt`). */
+export type OpenModel = (name: string, parts: Pick<PipelineOptions, "vae" | "textEncoder">) => Promise<ModelFiles>;
+
 /** A loaded model. */
 export class Engine {
   private constructor(
@@ -28,20 +32,23 @@ export class Engine {
     private readonly model: ImageModel,
   ) {}
 
-  /** Finds, checks and loads a model by name or folder; see {@link PipelineOptions}. */
-  static async load(name: string, options: PipelineOptions = {}): Promise<Engine> {
-    const { threads, signal, onProgress } = options;
+  /** Opens a model by the name that `open` knows it by, and loads it; see {@link PipelineOptions}. */
+  static async load(name: string, options: PipelineOptions, open: OpenModel): Promise<Engine> {
+    const { threads, signal, onProgress, vae, textEncoder } = options;
     const device = chooseDevice(options.device ?? "auto");
-    const files = await resolveModel(name, { vae: options.vae, textEncoder: options.textEncoder });
+    configureWasm(options);
+    const files = await open(name, { vae, textEncoder });
+    let encoder: T5Encoder | undefined;
     try {
-      const tokenizer = await loadTokenizer(files.textEncoder.folder);
-      const encoder = await loadEncoder(files, device, options);
+      const tokenizer = await loadTokenizer(files.textEncoder);
+      encoder = await loadEncoder(files, device, options);
       const model = await ImageModel.load(files, { device, threads }, (done, total) => {
         signal?.throwIfAborted();
         onProgress?.({ stage: "load", part: "transformer", done, total });
       });
       return new Engine(files, device, tokenizer, encoder, model);
     } catch (error) {
+      await encoder?.dispose();
       await files.close();
       throw error;
     }
@@ -100,7 +107,7 @@ export class Engine {
   }
 
   private async report(settings: Settings, recorder: Recorder, drawn: DrawnBatch, images: number): Promise<RunReport> {
-    const { peak } = await processMemory();
+    const memory = await processMemoryIfTold();
     return {
       model: this.files.name,
       device: this.device,
@@ -111,7 +118,7 @@ export class Engine {
       stages: recorder.stages,
       cache: drawn.cache,
       weightsBytes: this.model.weightBytes + this.encoder.weightsBytes,
-      process: { peakBytes: peak },
+      process: memory && { peakBytes: memory.peak },
       seconds: recorder.seconds,
     };
   }

@@ -8,7 +8,7 @@ import { sliceRows } from "../checkpoint/tensor.js";
 import { ModelError } from "../errors.js";
 import { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
 import { Vae } from "../models/bsq-vae/vae.js";
-import type { ImageModelFiles } from "../models/folder.js";
+import type { ImageModelFiles } from "../models/assemble.js";
 import { lookupIn } from "../models/lookup.js";
 import { historyTokens } from "../models/infinity/schedule.js";
 import { joinTexts, type TextCondition, type TextRows } from "../models/infinity/text.js";

@@ -9,51 +9,52 @@ import type { Draw, DrawOptions, DrawResult, Pipeline, PipelineOptions } from ".
 import { startWorker, type RunningWorker } from "./worker-thread.js";
 import type { EngineHost, Plain } from "./worker.js";
 
-/** Loads a model by name or folder; see {@link Pipeline}. */
+/** Loads a model; see {@link Pipeline}. */
 export const pipeline: Pipeline = async (task, model, options = {}) => {
   // Callers in plain JavaScript may ask for anything.
   if ((task as string) !== "text-to-image") throw new OptionError(`task ${task}: must be text-to-image`);
   options.signal?.throwIfAborted();
   const worker = await startWorker();
   const host = comlink.wrap<EngineHost>(worker.endpoint);
+  const line: Line = { worker, host, calls: 0 };
   try {
-    await call(worker, host, options.signal, (id) => host.load(id, model, plain(options), proxied(options.onProgress)));
+    const place = worker.locate(model);
+    const sendable = located(plain(options), worker);
+    await call(line, options.signal, (id) => host.load(id, place, sendable, proxied(options.onProgress)));
   } catch (error) {
     await worker.end();
     throw error;
   }
-  const draw = (prompts: string | readonly string[], drawOptions: DrawOptions = {}): Promise<DrawResult> => {
+  const draw = async (prompts: string | readonly string[], drawOptions: DrawOptions = {}): Promise<DrawResult> => {
     drawOptions.signal?.throwIfAborted();
     const list = typeof prompts === "string" ? [prompts] : prompts;
-    if (list.length === 0) return Promise.reject(new OptionError("prompts: 0 given, at least 1 is needed"));
+    if (list.length === 0) throw new OptionError("prompts: 0 given, at least 1 is needed");
     const { onProgress, onScale } = drawOptions;
-    return call(worker, host, drawOptions.signal, (id) =>
+    return call(line, drawOptions.signal, (id) =>
       host.draw(id, list, plain(drawOptions), proxied(onProgress), proxied(onScale)),
     );
   };
   const dispose = async (): Promise<void> => {
-    await call(worker, host, undefined, () => host.dispose());
+    await call(line, undefined, () => host.dispose());
     await worker.end();
   };
   return Object.assign(draw, { dispose }) satisfies Draw;
 };
 
-type Host = comlink.Remote<EngineHost>;
-
-let calls = 0;
+/** The connection to one engine; calls are numbered, so that an abort can name its own. */
+interface Line {
+  readonly worker: RunningWorker;
+  readonly host: comlink.Remote<EngineHost>;
+  calls: number;
+}
 
 /** One call into the worker: passes an abort on, gives up when the worker dies, and restores the error's class. */
-async function call<T>(
-  worker: RunningWorker,
-  host: Host,
-  signal: AbortSignal | undefined,
-  start: (id: number) => Promise<T>,
-): Promise<T> {
-  const id = calls++;
-  const abort = (): void => void host.abort(id);
+async function call<T>(line: Line, signal: AbortSignal | undefined, start: (id: number) => Promise<T>): Promise<T> {
+  const id = line.calls++;
+  const abort = (): void => void line.host.abort(id);
   signal?.addEventListener("abort", abort);
   try {
-    return await Promise.race([start(id), worker.died]);
+    return await Promise.race([start(id), line.worker.died]);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw restore(error);
@@ -66,6 +67,13 @@ async function call<T>(
 function plain<O extends PipelineOptions | DrawOptions>(options: O): Plain<O> {
   const entries = Object.entries(options).filter(([key]) => !["signal", "onProgress", "onScale"].includes(key));
   return Object.fromEntries(entries) as Plain<O>;
+}
+
+/** Options whose paths or addresses mean to the worker what they mean to the caller. */
+function located(options: Plain<PipelineOptions>, worker: RunningWorker): Plain<PipelineOptions> {
+  const locate = (place?: string): string | undefined => (place === undefined ? undefined : worker.locate(place));
+  const { vae, textEncoder, wasmPaths } = options;
+  return { ...options, vae: locate(vae), textEncoder: locate(textEncoder), wasmPaths: locate(wasmPaths) };
 }
 
 function proxied<F extends (...args: never[]) => unknown>(

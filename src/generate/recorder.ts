@@ -1,5 +1,5 @@
 /** Keeps the time and the memory of a call, stage by stage, as it goes along. */
-import { processMemory } from "../runtime/memory.js";
+import { processMemoryIfTold } from "../runtime/memory.js";
 import type { ScaleSize, StageReport } from "./types.js";
 
 /** Marks the end of stages; each lasts from the mark before it. */
@@ -11,8 +11,8 @@ export class Recorder {
   /** A stage is over; `cacheBytes` is what the KV cache holds now. */
   async mark(name: string, cacheBytes: number, map?: ScaleSize): Promise<void> {
     const now = performance.now();
-    const { resident } = await processMemory();
-    this.stages.push({ name, map, seconds: (now - this.last) / 1000, cacheBytes, residentBytes: resident });
+    const memory = await processMemoryIfTold();
+    this.stages.push({ name, map, seconds: (now - this.last) / 1000, cacheBytes, residentBytes: memory?.resident });
     this.last = performance.now();
   }
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ModelError, OptionError } from "../errors.js";
+import { jsonFolder } from "../models/text-encoder.js";
 import { loadTokenizer, MAX_TEXT_TOKENS, Tokenizer } from "./tokenizer.js";
 
 const FOLDER = fileURLToPath(new URL("../../models/tiny/t5", import.meta.url));
@@ -20,7 +21,7 @@ const ids = (...pieces: string[]): number[] => pieces.map((piece) => vocabulary.
 let tokenizer: Tokenizer;
 
 beforeAll(async () => {
-  tokenizer = await loadTokenizer(FOLDER);
+  tokenizer = await loadTokenizer(jsonFolder(FOLDER));
 });
 
 describe("Tokenizer", () => {
@@ -81,6 +82,6 @@ describe("Tokenizer", () => {
   });
 
   it("names the file that is missing", async () => {
-    await expect(loadTokenizer("/nowhere")).rejects.toThrow(/^\/nowhere\/tokenizer\.json: cannot be read \(ENOENT/);
+    await expect(loadTokenizer(jsonFolder("/nowhere"))).rejects.toThrow(/^\/nowhere\/tokenizer\.json: cannot be read \(ENOENT/);
   });
 });

@@ -5,6 +5,7 @@
  */
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { ModelError, OptionError } from "../errors.js";
+import type { JsonFolder } from "../models/assemble.js";
 
 /** What is used of the library. Its own declarations (0.2.0) are lost on a compiler that follows Node's rules. */
 interface Pieces {
@@ -57,19 +58,10 @@ export class Tokenizer {
   }
 }
 
-/** The tokenizer in a text encoder's folder (Node only). Errors: `ModelError` for a missing or unreadable file. */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const definition = await readJson(`${folder}/tokenizer.json`);
-  return new Tokenizer(definition, await readJson(`${folder}/tokenizer_config.json`), `${folder}/tokenizer.json`);
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const { readFile } = await import("node:fs/promises");
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (error) {
-    throw new ModelError(`${path}: cannot be read (${firstLine(error)})`);
-  }
+/** The tokenizer in a text encoder's folder. Errors: those of {@link JsonFolder.readJson} and of {@link Tokenizer}. */
+export async function loadTokenizer(place: JsonFolder): Promise<Tokenizer> {
+  const definition = await place.readJson("tokenizer.json");
+  return new Tokenizer(definition, await place.readJson("tokenizer_config.json"), `${place.folder}/tokenizer.json`);
 }
 
 function firstLine(error: unknown): string {

@@ -11,6 +11,7 @@ import { readFloat32, readNumbers } from "../checkpoint/read.js";
 import { writeSafetensors, type WritableTensor } from "../checkpoint/write-safetensors.js";
 import { ModelError, OptionError } from "../errors.js";
 import { mapSize, mapToTokens, tokensToMap, type BitLayout } from "../models/bsq-vae/codes.js";
+import type { ImageModelFiles } from "../models/assemble.js";
 import { resolveModel } from "../models/folder.js";
 import { PIXEL_CLASSES } from "../models/infinity/schedule.js";
 import { T5Encoder } from "../models/t5/encoder.js";
@@ -69,12 +70,12 @@ async function readCase(path: string): Promise<z.infer<typeof caseSchema>> {
   try {
     json = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
-    throw new OptionError(`${path}: cannot be read as a case (${(error as Error).message})`);
+    throw new OptionError(`${path}: ${error instanceof SyntaxError ? "is not JSON" : "cannot be read"}`);
   }
   const parsed = caseSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new OptionError(`${path}: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "is not a case"}`);
+  throw new OptionError([`${path}:`, ...(issue?.path ?? []), issue?.message ?? "is not a case"].join(" "));
 }
 
 /** `ids.I` in, `hidden.I` out. */
@@ -88,7 +89,7 @@ async function traceTexts(
   try {
     const device = chooseDevice(options.device ?? "auto");
     const encoder = await T5Encoder.create(files.config, files, { device, threads: options.threads, stream: true });
-    for (let i = 0; inputs.tensors.has(`ids.${i}`); i++) {
+    for (let i = 0; i === 0 || inputs.tensors.has(`ids.${i}`); i++) {
       const ids = [...(await readNumbers(tensorOf(inputs, `ids.${i}`)))];
       const data = await encoder.encode(ids, { signal: options.signal });
       results.set(`hidden.${i}`, { shape: [ids.length, files.config.width], data });
@@ -107,6 +108,20 @@ async function traceDrawing(
   results: Results,
 ): Promise<void> {
   const files = await resolveModel(model, { vae: options.vae, textEncoder: false });
+  try {
+    await traceWith(files, parsed, inputs, options, results);
+  } finally {
+    await files.close();
+  }
+}
+
+async function traceWith(
+  files: ImageModelFiles,
+  parsed: DrawingCase,
+  inputs: Checkpoint,
+  options: PipelineOptions,
+  results: Results,
+): Promise<void> {
   const { config } = files.infinity;
   const settings = caseSettings(parsed, files.defaults, config.depth);
   const layout: BitLayout = { batch: parsed.batch, bits: files.vae.config.bits, patchify: config.patchify };
@@ -115,8 +130,10 @@ async function traceDrawing(
   const image = await ImageModel.load(files, { device, threads: options.threads });
   try {
     const { images } = await image.draw({
-      texts: await features(inputs, "text", parsed.batch),
-      negatives: inputs.tensors.has("negative.0") ? await features(inputs, "negative", parsed.batch) : undefined,
+      texts: await features(inputs, "text", parsed.batch, config.textChannels),
+      negatives: inputs.tensors.has("negative.0")
+        ? await features(inputs, "negative", parsed.batch, config.textChannels)
+        : undefined,
       settings,
       recorder: new Recorder(),
       checkpoint: () => options.signal?.throwIfAborted(),
@@ -181,8 +198,16 @@ async function forcedBits(inputs: Checkpoint, { schedule }: Settings, layout: Bi
   );
 }
 
-function features(inputs: Checkpoint, name: string, batch: number): Promise<Float32Array[]> {
-  return Promise.all(Array.from({ length: batch }, (_, i) => readFloat32(tensorOf(inputs, `${name}.${i}`))));
+/** The encoder's features `name.0`, `name.1`, …, [tokens, channels] each. */
+function features(inputs: Checkpoint, name: string, batch: number, channels: number): Promise<Float32Array[]> {
+  return Promise.all(
+    Array.from({ length: batch }, (_, i) => {
+      const stored = tensorOf(inputs, `${name}.${i}`);
+      const [tokens = 0, width] = stored.shape;
+      if (stored.shape.length === 2 && tokens > 0 && width === channels) return readFloat32(stored);
+      throw new OptionError(`${name}.${i}: [${stored.shape.join(", ")}], expected [tokens, ${channels}]`);
+    }),
+  );
 }
 
 function tensorOf(inputs: Checkpoint, name: string): Parameters<typeof readFloat32>[0] {

@@ -14,12 +14,23 @@ export type Task = "text-to-image";
 export interface PipelineOptions {
   /** Where graphs run; `auto` is the CPU under Node and WASM in a browser. Default `auto`. */
   readonly device?: Device | "auto" | undefined;
-  /** The autoencoder's file, where it is not the one found beside the model. */
+  /** The autoencoder's file, where it is not the one found beside the model. Needed in a browser. */
   readonly vae?: string | undefined;
-  /** The text encoder's folder, where it is not the one found beside the model. */
+  /**
+   * The text encoder's folder, where it is not the one found beside the model. Needed in a browser, where it holds
+   * `config.json`, `tokenizer.json`, `tokenizer_config.json` and `model.safetensors` or its index.
+   */
   readonly textEncoder?: string | undefined;
-  /** Threads inside one operator on the CPU, at least 1. Default: ONNX Runtime's own choice, one per core. */
+  /**
+   * Threads inside one operator on the CPU, at least 1. Default: ONNX Runtime's own choice, one per core; in a browser
+   * one per two cores, at most 4, and 1 unless the page is cross-origin isolated (its server's COOP and COEP headers).
+   */
   readonly threads?: number | undefined;
+  /**
+   * Browsers only: address of the folder with ONNX Runtime's `.wasm` files, ending in `/`. Default: beside the script,
+   * where bundlers that know `new URL(…, import.meta.url)` put them.
+   */
+  readonly wasmPaths?: string | undefined;
   /** Stops loading; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Told about every part that is loaded. */
@@ -102,8 +113,8 @@ export interface RunReport {
   readonly cache: CacheReport;
   /** Weights held in memory at once, at most, as the runtime stores them. */
   readonly weightsBytes: number;
-  /** The operating system's word: the most memory this process ever held. */
-  readonly process: { readonly peakBytes: number };
+  /** The operating system's word: the most memory this process ever held. A browser does not tell. */
+  readonly process: { readonly peakBytes: number } | undefined;
   /** The whole call, without loading. */
   readonly seconds: number;
 }
@@ -117,8 +128,8 @@ export interface StageReport {
   readonly seconds: number;
   /** Bytes the KV cache held at the stage's end, all layers and rows. */
   readonly cacheBytes: number;
-  /** Resident memory of the process at the stage's end. */
-  readonly residentBytes: number;
+  /** Resident memory of the process at the stage's end. A browser does not tell. */
+  readonly residentBytes: number | undefined;
 }
 
 /** Bytes of the KV cache, all layers and rows. */
@@ -158,10 +169,15 @@ export interface Draw {
 }
 
 /**
- * Loads a model by name or folder.
+ * Loads a model. Under Node it is named as on the command line, by name, folder or transformer's file; in a browser by
+ * its transformer's address, with those of the other parts in the options. Addresses are relative to the page.
  *
  * Errors: `ModelError` (unknown model, missing files, a wrong partner), `CheckpointError` (a damaged file),
- * `DeviceError` (a device that is not here).
+ * `DeviceError` (a device that is not here), `DownloadError` (a file that cannot be fetched), `OptionError`.
+ *
+ * @example
+ * const parts = { vae: "models/tiny/vae.pth", textEncoder: "models/tiny/t5/" };
+ * const draw = await pipeline("text-to-image", "models/tiny/infinity.pth", parts);
  */
 export type Pipeline = (task: Task, model: string, options?: PipelineOptions) => Promise<Draw>;
 

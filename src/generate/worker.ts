@@ -1,6 +1,6 @@
 /** What runs in the worker: one engine, and the calls that are under way. */
 import type * as comlink from "comlink";
-import { Engine } from "./engine.js";
+import { Engine, type OpenModel } from "./engine.js";
 import type { DrawOptions, DrawResult, PipelineOptions } from "./types.js";
 
 /** Options that can be copied into a worker. */
@@ -13,6 +13,9 @@ export class EngineHost {
   private engine: Engine | undefined;
   private readonly underWay = new Map<number, AbortController>();
 
+  /** `open` finds models where this worker runs. */
+  constructor(private readonly open: OpenModel) {}
+
   /** Loads the model; once, before anything else. */
   async load(
     id: number,
@@ -20,7 +23,9 @@ export class EngineHost {
     options: Plain<PipelineOptions>,
     onProgress: Callback<PipelineOptions["onProgress"]>,
   ): Promise<void> {
-    this.engine = await this.abortable(id, (signal) => Engine.load(model, { ...options, signal, onProgress }));
+    this.engine = await this.call(id, onProgress, (signal, tell) =>
+      Engine.load(model, { ...options, signal, onProgress: tell }, this.open),
+    );
   }
 
   /** Draws one batch. */
@@ -33,7 +38,9 @@ export class EngineHost {
   ): Promise<DrawResult> {
     const { engine } = this;
     if (!engine) throw new Error("draw was called before load");
-    return this.abortable(id, (signal) => engine.draw(prompts, { ...options, signal, onProgress, onScale }));
+    return this.call(id, onProgress, (signal, tell) =>
+      engine.draw(prompts, { ...options, signal, onProgress: tell, onScale }),
+    );
   }
 
   /** Stops the call with this number, if it is still under way. */
@@ -47,11 +54,29 @@ export class EngineHost {
     this.engine = undefined;
   }
 
-  private async abortable<T>(id: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work`, which `abort` stops. Progress has a port of its own, so the call waits for the last event to be taken
+   * before it ends; a callback that throws ends the call with its error.
+   */
+  private async call<T, E>(
+    id: number,
+    onProgress: ((event: E) => unknown) | undefined,
+    work: (signal: AbortSignal, tell: ((event: E) => void) | undefined) => Promise<T>,
+  ): Promise<T> {
     const controller = new AbortController();
     this.underWay.set(id, controller);
+    let told: Promise<unknown> | undefined;
+    const tell =
+      onProgress &&
+      ((event: E): void => {
+        // comlink's callbacks answer with a promise, whatever their type says.
+        told = Promise.resolve(onProgress(event)).catch((error: unknown) => controller.abort(error));
+      });
     try {
-      return await work(controller.signal);
+      const result = await work(controller.signal, tell);
+      await told;
+      controller.signal.throwIfAborted();
+      return result;
     } finally {
       this.underWay.delete(id);
     }

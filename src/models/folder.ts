@@ -167,8 +167,8 @@ async function textEncoderFor(
   shelf: Shelf,
 ): Promise<TextEncoderFiles> {
   const local = found.candidates.some(({ part }) => part === "text encoder");
-  const elsewhere = local ? undefined : await cachedT5(config.textChannels, nameOf(place));
-  const named = typeof textEncoder === "string" ? textEncoder : elsewhere;
+  const cached = (): Promise<string | undefined> => cachedT5(config.textChannels, nameOf(place));
+  const named = typeof textEncoder === "string" ? textEncoder : local ? undefined : await cached();
   const files =
     named === undefined
       ? await textEncoderAround(only(found, "text encoder", place))

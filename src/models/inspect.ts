@@ -5,7 +5,7 @@ import { byteLength, elementCount, type DType } from "../checkpoint/tensor.js";
 import { ModelError } from "../errors.js";
 import { NESTINGS, recognise } from "./parts.js";
 import { lookAt } from "./paths.js";
-import { checkpointPaths } from "./shelf.js";
+import { checkpointPaths } from "./search.js";
 
 /** One tensor, as a listing shows it. */
 export interface TensorEntry {

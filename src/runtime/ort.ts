@@ -27,3 +27,6 @@ export function configureWasm({ wasmPaths, threads }: WasmOptions): void {
   if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
   if (threads !== undefined) ort.env.wasm.numThreads = threads;
 }
+
+// Its errors reach us as exceptions; its own log would say them a second time, in its own words.
+ort.env.logLevel = "fatal";

@@ -4,6 +4,7 @@ import { DeviceError } from "../errors.js";
 import { GATHERED, type GraphModel } from "../graph/model.js";
 import type { Device } from "./device.js";
 import { isNode, ort } from "./ort.js";
+import { values } from "./tensor.js";
 
 /** How a session is made. */
 export interface SessionOptions {
@@ -44,7 +45,7 @@ export class Session {
    */
   async run(feeds: Tensors, into?: Readonly<Record<string, Tensor | null>>): Promise<Tensors> {
     try {
-      return into ? await this.session.run(feeds, into) : await this.session.run(feeds);
+      return await (isNode ? runInNode : runInBrowser)(this.session, feeds, into);
     } catch (error) {
       throw new Error(`${this.name}: ${firstLine(error)}; inputs ${describe(feeds)}`, { cause: error });
     }
@@ -55,6 +56,40 @@ export class Session {
     this.session.endProfiling();
     await this.session.release();
   }
+}
+
+type Wanted = Readonly<Record<string, Tensor | null>> | undefined;
+
+function runInNode(session: InferenceSession, feeds: Tensors, into: Wanted): Promise<Tensors> {
+  return into ? session.run(feeds, into) : session.run(feeds);
+}
+
+/**
+ * The build for browsers leaves tensors it was given for outputs as they were, so values are copied there. And its
+ * promises resolve without letting the thread see to its messages, one of which may be an abort.
+ */
+async function runInBrowser(session: InferenceSession, feeds: Tensors, into: Wanted = {}): Promise<Tensors> {
+  const names = Object.keys(into);
+  const outputs: Record<string, Tensor> = await session.run(feeds, names.length > 0 ? names : session.outputNames);
+  for (const [name, target] of Object.entries(into)) {
+    if (!target) continue;
+    values(target).set(values(outputs[name]!));
+    outputs[name] = target;
+  }
+  await messagesSeenTo();
+  return outputs;
+}
+
+/** Resolves in a task of its own, after those that wait already; a timer would take 4 ms. */
+function messagesSeenTo(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }
 
 function sessionOptions(model: GraphModel, options: SessionOptions): InferenceSession.SessionOptions {

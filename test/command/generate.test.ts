@@ -49,7 +49,7 @@ describe("scalekv generate", () => {
       ]);
       expect(report.tokens).toBe(report.schedule.reduce((sum, { height, width }) => sum + height * width, 0));
       expect(report.cache.peakBytes).toBe(report.cache.fullBytes);
-      expect(report.process.peakBytes).toBeGreaterThan(report.weightsBytes);
+      expect(report.process!.peakBytes).toBeGreaterThan(report.weightsBytes);
 
       const alone = join(folder, "alone.png");
       await scalekv("generate", "a lighthouse", ...size, "--out", alone);

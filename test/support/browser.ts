@@ -1,15 +1,21 @@
 /** A page in Chromium that runs this project's sources. */
-import { readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { chromium, type Page } from "playwright-core";
+import { sendFile } from "./range-server.js";
 
 /** An open page; `close` ends browser and server. */
 export interface OpenPage {
   readonly page: Page;
   close(): Promise<void>;
+}
+
+/** How a page is served. */
+export interface PageOptions {
+  /** With the headers that shared memory, and so threads, ask for. Default true. */
+  readonly isolated?: boolean;
 }
 
 /** ONNX Runtime fetches its WebAssembly from beside the script that asks for it. */
@@ -22,8 +28,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Bundles `entry` for the browser, serves it on this machine and opens it; exceptions in the page reach the caller. */
-export async function openPage(entry: string): Promise<OpenPage> {
-  const server = await serve(await bundle(entry));
+export async function openPage(entry: string, { isolated = true }: PageOptions = {}): Promise<OpenPage> {
+  const server = await serve(await bundle(entry), isolated);
   const { port } = server.address() as AddressInfo;
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -47,17 +53,26 @@ export async function openPage(entry: string): Promise<OpenPage> {
   }
 }
 
-async function bundle(entry: string): Promise<Uint8Array> {
+type Scripts = ReadonlyMap<string, Uint8Array>;
+
+/**
+ * The page's script, the worker's beside it, and what they share: by their names. Minified as users' bundles are, so
+ * that nothing may hang on the name of a class. In the bundle not one module of Node's may be needed to start.
+ */
+async function bundle(entry: string): Promise<Scripts> {
   const { outputFiles } = await build({
-    entryPoints: [entry],
+    entryPoints: { page: entry, "worker-browser": "src/generate/worker-browser.ts" },
+    outdir: "scripts",
     bundle: true,
+    splitting: true,
+    minify: true,
     write: false,
     format: "esm",
     target: "es2022",
     external: ["onnxruntime-node", "node:*"],
     logLevel: "error",
   });
-  return outputFiles[0]!.contents;
+  return new Map(outputFiles.map(({ path, contents }) => [basename(path), contents]));
 }
 
 /** The title tells whether the script came through. */
@@ -65,19 +80,24 @@ const HTML = `<!doctype html><title>loading</title><script type="module">
   import("/page.js").then(() => (document.title = "ready"), (error) => (document.title = String(error)));
 </script>`;
 
-/** Serves the page, its script and the runtime's files, isolated as shared memory (threads) asks for. */
-function serve(script: Uint8Array): Promise<Server> {
+/** Serves the page, its scripts, the runtime's files, and the repository's models. */
+function serve(scripts: Scripts, isolated: boolean): Promise<Server> {
   const server = createServer((request, response) => {
-    const name = basename(request.url ?? "");
-    const content = name === "" ? HTML : name === "page.js" ? script : readFile(join(RUNTIME, name));
-    response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
-    response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-    response.setHeader("Content-Type", TYPES[name.split(".").at(-1) ?? ""] ?? "text/html");
-    Promise.resolve(content).then(
-      (body) => response.end(body),
-      () => response.writeHead(404).end(),
-    );
+    if (isolated) {
+      response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+      response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+    }
+    void answer(scripts, request, response);
   });
   // Unreferenced, so that a browser that does not start leaves nothing to wait for.
   return new Promise((resolve) => server.unref().listen(0, "localhost", () => resolve(server)));
+}
+
+async function answer(scripts: Scripts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname } = new URL(request.url ?? "/", "http://localhost");
+  const name = basename(pathname);
+  response.setHeader("Content-Type", TYPES[name.split(".").at(-1) ?? ""] ?? "text/html");
+  if (pathname === "/") response.end(HTML);
+  else if (scripts.has(name)) response.end(scripts.get(name));
+  else await sendFile(request, response, pathname.startsWith("/models/") ? `.${pathname}` : join(RUNTIME, name));
 }

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { OptionError } from "../../src/errors.js";
 import { Engine } from "../../src/generate/engine.js";
-import type { DrawOptions, DrawProgress, DrawResult, ScalePreview } from "../../src/generate/types.js";
+import type { DrawOptions, DrawProgress, DrawResult, PipelineOptions, ScalePreview } from "../../src/generate/types.js";
+import { resolveModel } from "../../src/models/folder.js";
 
 const FOX = "a red fox in the snow";
 /** More than 64 tokens, so that shorter texts beside it are padded further than alone. */
@@ -24,7 +25,7 @@ let batch: DrawResult;
 let unguided: DrawResult;
 
 beforeAll(async () => {
-  engine = await Engine.load("tiny");
+  engine = await Engine.load("tiny", {}, resolveModel);
   fox = await draw(FOX, { seed: 7 });
   batch = await draw(PROMPTS, { seed: [7, 3, 2 ** 32 - 1] });
   unguided = await draw(FOX, { seed: 7, guidance: 1 });
@@ -161,9 +162,9 @@ describe("the report", () => {
   it("accounts for the whole call's time and the weights in memory", () => {
     const { stages, seconds, process, weightsBytes } = fox.report;
     const sum = stages.reduce((total, stage) => total + stage.seconds, 0);
-    expect(stages.every((stage) => stage.seconds >= 0 && stage.residentBytes > weightsBytes)).toBe(true);
+    expect(stages.every((stage) => stage.seconds >= 0 && stage.residentBytes! > weightsBytes)).toBe(true);
     expect(sum).toBeLessThanOrEqual(seconds);
-    expect(process.peakBytes).toBeGreaterThanOrEqual(Math.max(...stages.map((stage) => stage.residentBytes)));
+    expect(process!.peakBytes).toBeGreaterThanOrEqual(Math.max(...stages.map((stage) => stage.residentBytes!)));
   });
 });
 
@@ -195,12 +196,13 @@ describe("an AbortSignal", () => {
 
   it("ends loading, too", async () => {
     const controller = new AbortController();
-    const loading = Engine.load("tiny", {
+    const options: PipelineOptions = {
       signal: controller.signal,
       onProgress: ({ part, done }) => {
         if (part === "transformer" && done === 3) controller.abort("no time");
       },
-    });
+    };
+    const loading = Engine.load("tiny", options, resolveModel);
     await expect(loading).rejects.toBe("no time");
   });
 });

@@ -20,7 +20,7 @@ let streamed: T5Encoder;
 
 beforeAll(async () => {
   files = await openTextEncoder(FOLDER);
-  tokenizer = await loadTokenizer(FOLDER);
+  tokenizer = await loadTokenizer(files);
   resident = await T5Encoder.create(files.config, files, { device: "cpu", stream: false });
   streamed = await T5Encoder.create(files.config, files, { device: "cpu", stream: true });
 });
