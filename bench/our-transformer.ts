@@ -1,13 +1,13 @@
 /** One timed run of our transformer on the checkpoint and inputs of `pytorch_transformer.py`; prints one JSON line. */
 import { writeFile } from "node:fs/promises";
-import { HostStore } from "../src/cache/store.js";
+import { full } from "../src/cache/policies/full.js";
 import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32, readNumbers } from "../src/checkpoint/read.js";
 import { sliceRows, type StoredTensor } from "../src/checkpoint/tensor.js";
 import { drawScales } from "../src/generate/draw-scales.js";
 import { resolveSettings } from "../src/generate/settings.js";
 import { CodeAccumulator } from "../src/models/bsq-vae/accumulator.js";
-import { PIXEL_CLASSES, historyTokens } from "../src/models/infinity/schedule.js";
+import { PIXEL_CLASSES } from "../src/models/infinity/schedule.js";
 import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
 import { joinTexts } from "../src/models/infinity/text.js";
 import { Transformer } from "../src/models/infinity/transformer.js";
@@ -44,8 +44,8 @@ async function draw(count: number): Promise<Float32Array> {
   const settings = { ...whole, schedule: { ...whole.schedule, maps: whole.schedule.maps.slice(0, count) } };
   const unconditional = await readFloat32(sliceRows(lookup("cfg_uncond"), 0, text.length / config.textChannels));
   const rows = joinTexts(config, [await transformer.condition(text), await transformer.condition(unconditional)]);
-  const shape = { layers: config.depth, rows: 2, width: config.width, capacity: historyTokens(settings.schedule) };
-  const cache = new HostStore(shape);
+  const plan = full.plan({ layers: config.depth, heads: config.heads, maps: settings.schedule.maps });
+  const cache = transformer.makeCache(2, plan);
   let last = new Float32Array(0);
   await drawScales({
     transformer,

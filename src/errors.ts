@@ -32,3 +32,8 @@ export class DownloadError extends ScaleKVError {
 export class DeviceError extends ScaleKVError {
   override readonly name = "DeviceError";
 }
+
+/** A budget file is damaged, or made for another model or schedule. */
+export class BudgetError extends ScaleKVError {
+  override readonly name = "BudgetError";
+}

@@ -44,7 +44,7 @@ class HttpSource implements ByteSource {
 export async function openHttp(address: string): Promise<ByteSource> {
   const response = await fetchFile(address, 0, 1);
   if (response.status !== 206) return bytesSource(address, await wholeFile(address, response));
-  await response.body?.cancel();
+  await bodyOf(response, address);
   const size = totalSize(response);
   if (size !== undefined) return new HttpSource(address, size);
   // From another origin a page sees only the headers that the server exposes to it.

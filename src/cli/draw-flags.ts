@@ -32,7 +32,7 @@ export interface DrawFlags {
 /** Seeds are 32-bit keys of the counter-based generator. */
 const SEED: Range = { min: 0, max: 2 ** 32 - 1 };
 /** Published ratios go from 1:3 to 3:1; far beyond them "nearest" would mislead. */
-const RATIO: Range = { min: 0.125, max: 8 };
+export const RATIO: Range = { min: 0.125, max: 8 };
 const GUIDANCE: Range = { min: 0, max: 100 };
 /** Logits are divided by it, so it cannot be 0; `--top-k 1` is the greedy limit. */
 const TEMPERATURE: Range = { min: 0.01, max: 100 };

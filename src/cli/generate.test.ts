@@ -47,7 +47,7 @@ function result(model: string, images: readonly DrawnImage[]): DrawResult {
     schedule: [{ height: 1, width: 1 }],
     tokens: 1,
     stages: [],
-    cache: { peakBytes: 0, fullBytes: 0 },
+    cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0 },
     weightsBytes: 0,
     process: { peakBytes: 1 },
     seconds: 0,

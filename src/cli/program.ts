@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ScaleKVError } from "../errors.js";
+import { benchCommand } from "./bench.js";
 import { downloadCommand } from "./download.js";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
@@ -23,10 +24,17 @@ export function buildProgram(): Command {
         write(complaint(text));
       },
     });
-  for (const command of [generateCommand(), downloadCommand(), inspectCommand(), traceCommand()]) {
-    program.addCommand(command.copyInheritedSettings(program));
+  for (const command of [generateCommand(), downloadCommand(), inspectCommand(), traceCommand(), benchCommand()]) {
+    program.addCommand(inherit(command, program));
   }
   return program;
+}
+
+/** Gives a command, and those below it, the program's way with errors. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inherit(child, command);
+  return command;
 }
 
 /** Runs one command line (without node and script) and returns the exit code. */

@@ -21,7 +21,7 @@ const REPORT: RunReport = {
     { name: "scale 2", map: { height: 12, width: 9 }, seconds: 1.5, cacheBytes: MIB / 2, residentBytes: 1234.5 * MIB },
     { name: "vae", seconds: 0.3, cacheBytes: 0, residentBytes: 110 * MIB },
   ],
-  cache: { peakBytes: MIB / 2, fullBytes: 2 * MIB },
+  cache: { peakBytes: MIB / 2, duringBytes: MIB, fullBytes: 2 * MIB },
   weightsBytes: 6.25 * MIB,
   process: { peakBytes: 1300 * MIB },
   seconds: 1.9,
@@ -52,7 +52,7 @@ describe("formatReport", () => {
   });
 
   it("divides by no empty cache", () => {
-    const report = { ...REPORT, images: 2, cache: { peakBytes: 0, fullBytes: 0 } };
+    const report = { ...REPORT, images: 2, cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0 } };
     expect(formatReport([], report)).toMatch(/: 2 images, [^]*0\.0 % of the full 0\.0/);
   });
 });

@@ -2,7 +2,7 @@
  * The generation loop: scale by scale, all tokens of a scale at once. Each scale runs through the layers, its logits
  * become bits, the bits' codes are added to the image so far, and that sum, resized, is where the next scale starts.
  */
-import type { CacheStore } from "../cache/store.js";
+import type { KeptPositions, KvCache } from "../cache/kv-cache.js";
 import type { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
 import { rotaryTables } from "../models/infinity/rope.js";
 import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
@@ -23,7 +23,7 @@ export interface Drawing {
   readonly batch: number;
   /** The batch's texts and, where guidance is on, the unconditional ones after them. */
   readonly text: TextRows;
-  readonly cache: CacheStore;
+  readonly cache: KvCache;
   /** Collects the codes; holds the image's feature map when the loop ends. */
   readonly codes: CodeAccumulator;
   readonly chooseBits: ChooseBits;
@@ -31,6 +31,8 @@ export interface Drawing {
   readonly checkpoint: () => void;
   /** Layer `layer` of scale `scale` is done. */
   readonly onLayer?: ((scale: number, layer: number) => void) | undefined;
+  /** Of layer `layer` only these positions stay after scale `scale`. */
+  readonly onKept?: ((scale: number, layer: number, kept: KeptPositions) => void) | undefined;
   /** Scale `scale` is done and its codes are added. */
   readonly onScale?: ((scale: number) => void | Promise<void>) | undefined;
 }
@@ -63,12 +65,15 @@ async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: Sc
     tokens: mapTokens(map),
     rotary: rotaryTables(map, schedule.grid, transformer.config.width / transformer.config.heads),
     cache,
+    scale,
     remember: scale < schedule.maps.length - 1,
   };
   let x = start;
   for (let layer = 0; layer < transformer.config.depth; layer++) {
     drawing.checkpoint();
-    x = await transformer.layer(layer, x, context);
+    const { y, kept } = await transformer.layer(layer, x, context);
+    if (kept) drawing.onKept?.(scale, layer, kept);
+    x = y;
     if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
     drawing.onLayer?.(scale, layer);
   }

@@ -2,7 +2,10 @@
  * From text features to images: the transformer and the autoencoder at work together. Whoever has features, the engine
  * from prompts or a parity case from a file, draws with this one class.
  */
-import { cacheBytes, DeviceStore, HostStore, type CacheStore } from "../cache/store.js";
+import type { KeptPositions, KvCache } from "../cache/kv-cache.js";
+import { full } from "../cache/policies/full.js";
+import type { CacheRun, Policy } from "../cache/policy.js";
+import { bytesPerToken, type StorageType } from "../cache/storage.js";
 import { readFloat32 } from "../checkpoint/read.js";
 import { sliceRows } from "../checkpoint/tensor.js";
 import { ModelError } from "../errors.js";
@@ -12,8 +15,7 @@ import type { ImageModelFiles } from "../models/assemble.js";
 import { lookupIn } from "../models/lookup.js";
 import { historyTokens } from "../models/infinity/schedule.js";
 import { joinTexts, type TextCondition, type TextRows } from "../models/infinity/text.js";
-import { Transformer } from "../models/infinity/transformer.js";
-import type { SessionOptions } from "../runtime/session.js";
+import { Transformer, type TransformerOptions } from "../models/infinity/transformer.js";
 import { drawScales, type ChooseBits } from "./draw-scales.js";
 import type { Recorder } from "./recorder.js";
 import { sampleBits } from "./sampling.js";
@@ -31,12 +33,16 @@ export interface Batch {
   readonly negatives?: readonly Float32Array[] | undefined;
   readonly settings: Settings;
   readonly recorder: Recorder;
+  /** What stays in the cache. Default: everything. */
+  readonly policy?: Policy | undefined;
   /** Default: the sampler, by the settings' seeds. */
   readonly chooseBits?: ChooseBits | undefined;
   /** Throws once the caller has given up. */
   readonly checkpoint?: (() => void) | undefined;
   /** Layer `layer` of scale `scale` is done, both counted from 0. */
   readonly onLayer?: ((scale: number, layer: number) => void) | undefined;
+  /** Of layer `layer` only these positions stay after scale `scale`. */
+  readonly onKept?: ((scale: number, layer: number, kept: KeptPositions) => void) | undefined;
   /** A scale but the last is done; `decode` gives small images as they stand. */
   readonly onPreview?: ((scale: number, decode: () => Promise<Images>) => Promise<void>) | undefined;
 }
@@ -53,18 +59,20 @@ export class ImageModel {
     readonly files: ImageModelFiles,
     private readonly transformer: Transformer,
     private readonly vae: Vae,
+    private readonly storage: StorageType,
   ) {}
 
   /** Loads the transformer's layers; the decoder follows when the first image needs it. */
   static async load(
     files: ImageModelFiles,
-    options: SessionOptions,
+    options: TransformerOptions,
     onPiece?: (done: number, total: number) => void,
   ): Promise<ImageModel> {
     const { infinity, vae } = files;
     const lookup = lookupIn(infinity.tensors, infinity.path);
     const transformer = await Transformer.load(infinity.config, lookup, options, onPiece);
-    return new ImageModel(files, transformer, new Vae(vae.config, lookupIn(vae.tensors, vae.path), options));
+    const decoder = new Vae(vae.config, lookupIn(vae.tensors, vae.path), options);
+    return new ImageModel(files, transformer, decoder, options.storage ?? "fp32");
   }
 
   /** Bytes of the transformer's weights in memory. */
@@ -76,7 +84,7 @@ export class ImageModel {
   async draw(batch: Batch): Promise<DrawnBatch> {
     const { settings, texts, recorder } = batch;
     const text = await this.conditions(batch);
-    const cache = this.makeCache(settings, text.rows);
+    const cache = this.transformer.makeCache(text.rows, (batch.policy ?? full).plan(this.cacheRun(settings)));
     const codes = this.makeCodes(settings, texts.length);
     try {
       await drawScales({
@@ -89,6 +97,7 @@ export class ImageModel {
         chooseBits: batch.chooseBits ?? this.sampler(settings),
         checkpoint: batch.checkpoint ?? (() => undefined),
         onLayer: batch.onLayer,
+        onKept: batch.onKept,
         onScale: (scale) => this.afterScale(batch, cache, codes, scale),
       });
     } finally {
@@ -96,8 +105,10 @@ export class ImageModel {
     }
     const images = await this.vae.decode(codes.summed);
     await recorder.mark("vae", 0);
-    const fullBytes = cacheBytes({ ...this.shape, rows: text.rows }, historyTokens(settings.schedule));
-    return { images, cache: { peakBytes: cache.peakBytes, fullBytes } };
+    const { heads, dim } = this.attention;
+    const token = text.rows * bytesPerToken(this.storage, heads, dim);
+    const fullBytes = this.files.infinity.config.depth * historyTokens(settings.schedule) * token;
+    return { images, cache: { peakBytes: cache.peak.held, duringBytes: cache.peak.during, fullBytes } };
   }
 
   /** Frees the sessions and closes the files. */
@@ -135,15 +146,14 @@ export class ImageModel {
     return this.transformer.condition(await readFloat32(sliceRows(learned, 0, tokens)));
   }
 
-  private get shape(): { layers: number; width: number } {
-    const { depth, width } = this.files.infinity.config;
-    return { layers: depth, width };
+  private cacheRun({ schedule }: Settings): CacheRun {
+    const { depth, heads } = this.files.infinity.config;
+    return { layers: depth, heads, maps: schedule.maps };
   }
 
-  /** Every token but the last scale's, which nothing looks back on. */
-  private makeCache({ schedule }: Settings, rows: number): CacheStore {
-    const shape = { ...this.shape, rows, capacity: historyTokens(schedule) };
-    return this.transformer.onDevice ? new DeviceStore(shape) : new HostStore(shape);
+  private get attention(): { heads: number; dim: number } {
+    const { width, heads } = this.files.infinity.config;
+    return { heads, dim: width / heads };
   }
 
   private makeCodes({ schedule }: Settings, batch: number): CodeAccumulator {
@@ -161,7 +171,7 @@ export class ImageModel {
     };
   }
 
-  private async afterScale(batch: Batch, cache: CacheStore, codes: CodeAccumulator, scale: number): Promise<void> {
+  private async afterScale(batch: Batch, cache: KvCache, codes: CodeAccumulator, scale: number): Promise<void> {
     const { recorder, settings, onPreview } = batch;
     const { maps } = settings.schedule;
     await recorder.mark(`scale ${scale + 1}`, cache.bytes, maps[scale]);

@@ -82,6 +82,8 @@ describe("Tokenizer", () => {
   });
 
   it("names the file that is missing", async () => {
-    await expect(loadTokenizer(jsonFolder("/nowhere"))).rejects.toThrow(/^\/nowhere\/tokenizer\.json: cannot be read \(ENOENT/);
+    await expect(loadTokenizer(jsonFolder("/nowhere"))).rejects.toThrow(
+      /^\/nowhere\/tokenizer\.json: cannot be read \(ENOENT/,
+    );
   });
 });

@@ -27,8 +27,8 @@ export interface PipelineOptions {
    */
   readonly threads?: number | undefined;
   /**
-   * Browsers only: address of the folder with ONNX Runtime's `.wasm` files, ending in `/`. Default: beside the script,
-   * where bundlers that know `new URL(…, import.meta.url)` put them.
+   * Browsers only: address of the folder with ONNX Runtime's `.wasm` and `.mjs` files (`dist/` of onnxruntime-web),
+   * ending in `/`. Default: beside the script, where bundlers that know `new URL(…, import.meta.url)` put them.
    */
   readonly wasmPaths?: string | undefined;
   /** Stops loading; the promise then rejects with the signal's reason. */
@@ -134,8 +134,10 @@ export interface StageReport {
 
 /** Bytes of the KV cache, all layers and rows. */
 export interface CacheReport {
-  /** The most it held at any moment. */
+  /** The most it held between layers. */
   readonly peakBytes: number;
+  /** The most with a layer's new tokens beside it, before the policy chose what stays. */
+  readonly duringBytes: number;
   /** What it would have held with every token of every scale but the last, in the same storage type. */
   readonly fullBytes: number;
 }

@@ -12,7 +12,7 @@ export const ort = isNode ? await import("onnxruntime-node") : await import("onn
 
 /** What the WebAssembly build has to know before its first session. */
 export interface WasmOptions {
-  /** Address of the folder with ONNX Runtime's `.wasm` files, ending in `/`. Default: beside the script. */
+  /** Address of the folder with ONNX Runtime's `.wasm` and `.mjs` files, ending in `/`. Default: beside the script. */
   readonly wasmPaths?: string | undefined;
   /** Threads of all sessions together. Default: ONNX Runtime's own choice; one where the page is not isolated. */
   readonly threads?: number | undefined;

@@ -9,6 +9,16 @@ export function float32(data: Float32Array, shape: readonly number[]): Tensor {
   return new ort.Tensor("float32", data, shape);
 }
 
+/** A float16 tensor over the caller's memory, each element as its 16 bits. */
+export function float16(data: Uint16Array, shape: readonly number[]): Tensor {
+  return new ort.Tensor("float16", data, shape);
+}
+
+/** An int8 tensor over the caller's memory. */
+export function int8(data: Int8Array, shape: readonly number[]): Tensor {
+  return new ort.Tensor("int8", data, shape);
+}
+
 /** An int64 tensor. */
 export function int64(values: readonly number[], shape: readonly number[]): Tensor {
   return new ort.Tensor("int64", BigInt64Array.from(values, BigInt), shape);

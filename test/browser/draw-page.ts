@@ -24,7 +24,7 @@ declare global {
   interface Window {
     /** Loads models/tiny and keeps it for the others; what was told about it. */
     load(options: PipelineOptions): Promise<LoadProgress[]>;
-    draw(prompt: string, options: DrawOptions): Promise<Drawn>;
+    draw(prompt: string, options: DrawOptions, withPreviews: boolean): Promise<Drawn>;
     /** Gives up at the start of scale 3; the reason, and the last scale that was told about. */
     abort(prompt: string): Promise<{ reason: unknown; scale: number }>;
     /** Class and message of the error that loading ends with. */
@@ -42,17 +42,18 @@ window.load = async (options) => {
   return events;
 };
 
-window.draw = async (prompt, options) => {
+window.draw = async (prompt, options, withPreviews) => {
   const previews: string[] = [];
   let decoding = false;
   let ticks = 0;
   const timer = setInterval(() => (ticks += decoding ? 1 : 0), 5);
+  const onScale = ({ scale, images: [preview] }: ScalePreview): void =>
+    void previews.push(`${scale}: ${preview!.width}x${preview!.height}`);
   const { image, report } = await kept.draw!(prompt, {
     ...options,
-    onScale: ({ scale, images: [preview] }: ScalePreview) =>
-      void previews.push(`${scale}: ${preview!.width}x${preview!.height}`),
+    onScale: withPreviews ? onScale : undefined,
     onProgress: (event) => {
-      console.log(performance.now(), JSON.stringify(event)); decoding = event.stage === "scale" && event.scale === event.scales && event.layer === event.layers;
+      decoding = event.stage === "scale" && event.scale === event.scales && event.layer === event.layers;
     },
   });
   clearInterval(timer);

@@ -32,7 +32,7 @@ describe("an isolated page", () => {
   beforeAll(async () => {
     open = await openPage("test/browser/draw-page.ts");
     loaded = await open.page.evaluate(() => window.load({ threads: 2 }));
-    drawn = await open.page.evaluate(([prompt, seed]) => window.draw(prompt, { seed }), [FOX, SEED] as const);
+    drawn = await open.page.evaluate(([prompt, seed]) => window.draw(prompt, { seed }, false), [FOX, SEED] as const);
   });
   afterAll(() => open.close());
 
@@ -57,10 +57,6 @@ describe("an isolated page", () => {
     expect(stages.map(({ residentBytes }) => residentBytes)).toEqual(stages.map(() => undefined));
   });
 
-  it("shows a preview of every scale but the last", () => {
-    expect(drawn.previews).toEqual([0, 1, 2, 3, 4, 5].map((scale) => `${scale}: 256x256`));
-  });
-
   it("leaves the page free while the worker computes", () => {
     // Decoding is one call into WebAssembly: in the page's own thread no timer would go off during it.
     expect(drawn.ticks).toBeGreaterThan(2);
@@ -83,5 +79,31 @@ describe("an isolated page", () => {
   ] as const)("refuses %s with %o", async (model, options, message) => {
     const found = await open.page.evaluate(([m, o]) => window.failure(m, o), [model, options] as const);
     expect(found).toMatch(message);
+  });
+});
+
+describe("a page that is not isolated", () => {
+  let open: OpenPage;
+  let drawn: Drawn;
+  const fetched: string[] = [];
+
+  beforeAll(async () => {
+    open = await openPage("test/browser/draw-page.ts", { isolated: false });
+    open.page.on("request", (request) => fetched.push(new URL(request.url()).pathname));
+    await open.page.evaluate(() => window.load({ wasmPaths: "runtime/" }));
+    drawn = await open.page.evaluate(([prompt, seed]) => window.draw(prompt, { seed }, true), [FOX, SEED] as const);
+  });
+  afterAll(() => open.close());
+
+  it("draws the same image on one thread", () => {
+    expect(meanDifference(drawn.data)).toBeLessThan(1);
+  });
+
+  it("shows a preview of every scale but the last", () => {
+    expect(drawn.previews).toEqual([0, 1, 2, 3, 4, 5].map((scale) => `${scale}: 256x256`));
+  });
+
+  it("takes the runtime from where it is told", () => {
+    expect(fetched.filter((path) => path.endsWith(".wasm"))).toEqual(["/runtime/ort-wasm-simd-threaded.asyncify.wasm"]);
   });
 });

@@ -69,7 +69,7 @@ async function bundle(entry: string): Promise<Scripts> {
     write: false,
     format: "esm",
     target: "es2022",
-    external: ["onnxruntime-node", "node:*"],
+    external: ["node:*"],
     logLevel: "error",
   });
   return new Map(outputFiles.map(({ path, contents }) => [basename(path), contents]));
@@ -80,7 +80,7 @@ const HTML = `<!doctype html><title>loading</title><script type="module">
   import("/page.js").then(() => (document.title = "ready"), (error) => (document.title = String(error)));
 </script>`;
 
-/** Serves the page, its scripts, the runtime's files, and the repository's models. */
+/** Serves the page, its scripts, the runtime's files, and the models and reference values of the repository. */
 function serve(scripts: Scripts, isolated: boolean): Promise<Server> {
   const server = createServer((request, response) => {
     if (isolated) {
@@ -99,5 +99,10 @@ async function answer(scripts: Scripts, request: IncomingMessage, response: Serv
   response.setHeader("Content-Type", TYPES[name.split(".").at(-1) ?? ""] ?? "text/html");
   if (pathname === "/") response.end(HTML);
   else if (scripts.has(name)) response.end(scripts.get(name));
-  else await sendFile(request, response, pathname.startsWith("/models/") ? `.${pathname}` : join(RUNTIME, name));
+  else
+    await sendFile(
+      request,
+      response,
+      /^\/(models|test\/golden)\//.test(pathname) ? `.${pathname}` : join(RUNTIME, name),
+    );
 }

@@ -3,14 +3,19 @@ import { expect, it } from "vitest";
 import { bytesSource } from "../../src/checkpoint/source.js";
 import { rowMajorStrides, type StoredTensor } from "../../src/checkpoint/tensor.js";
 import { GraphBuilder, type Value } from "../../src/graph/builder.js";
-import type { ElementType, GraphTarget } from "../../src/graph/model.js";
+import type { ElementType, GraphModel, GraphTarget } from "../../src/graph/model.js";
 import { Session, type Tensors } from "../../src/runtime/session.js";
 import { float32 } from "../../src/runtime/tensor.js";
 import type { NdArray } from "./arrays.js";
 
-/** Runs a finished graph once and frees it. */
+/** Finishes a graph, runs it once and frees it. */
 export async function runGraph(g: GraphBuilder, feeds: Tensors = {}): Promise<Tensors> {
-  const session = await Session.create(await g.build(), { device: "cpu" });
+  return runModel(await g.build(), feeds);
+}
+
+/** Runs a finished graph once and frees it. */
+export async function runModel(model: GraphModel, feeds: Tensors): Promise<Tensors> {
+  const session = await Session.create(model, { device: "cpu" });
   try {
     return await session.run(feeds);
   } finally {

@@ -3,7 +3,7 @@
  * logits themselves are compared, bit by bit.
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { HostStore } from "../../src/cache/store.js";
+import { full } from "../../src/cache/policies/full.js";
 import { drawScales } from "../../src/generate/draw-scales.js";
 import { sampleBits } from "../../src/generate/sampling.js";
 import { resolveSettings } from "../../src/generate/settings.js";
@@ -11,7 +11,6 @@ import type { DrawOptions } from "../../src/generate/types.js";
 import { CodeAccumulator } from "../../src/models/bsq-vae/accumulator.js";
 import type { ImageModelFiles } from "../../src/models/assemble.js";
 import { resolveModel } from "../../src/models/folder.js";
-import { historyTokens } from "../../src/models/infinity/schedule.js";
 import { joinTexts, type TextCondition } from "../../src/models/infinity/text.js";
 import { Transformer } from "../../src/models/infinity/transformer.js";
 import { lookupIn } from "../../src/models/lookup.js";
@@ -55,12 +54,12 @@ async function logitsOf(chosen: readonly number[], options: DrawOptions): Promis
     config,
     [texts, ...(settings.guided ? [absent] : [])].flatMap((all) => chosen.map((i) => all[i]!)),
   );
-  const shape = { layers: config.depth, width: config.width, rows: text.rows };
+  const plan = full.plan({ layers: config.depth, heads: config.heads, maps: settings.schedule.maps });
   const layout = { batch: chosen.length, bits: vae.config.bits, patchify: config.patchify };
   const found: Uint8Array[][] = chosen.map(() => []);
   await drawScales({
     ...{ transformer, settings, text, batch: chosen.length },
-    cache: new HostStore({ ...shape, capacity: historyTokens(settings.schedule) }),
+    cache: transformer.makeCache(text.rows, plan),
     codes: new CodeAccumulator(settings.schedule.maps, layout),
     checkpoint: () => undefined,
     chooseBits: (scale, logits) => {

@@ -6,4 +6,5 @@ export * from "./linear.js";
 export * from "./math.js";
 export * from "./normalization.js";
 export * from "./reduction.js";
+export * from "./selection.js";
 export * from "./shape.js";

@@ -40,6 +40,16 @@ describe("math operators follow their definitions", () => {
     Sqrt: [perElement(math.Sqrt, Math.sqrt, [positive])],
     Sigmoid: [perElement(math.Sigmoid, (x) => 1 / (1 + Math.exp(-x)))],
     Min: [perElement(math.Min, Math.min, [A, B])],
+    Max: [perElement(math.Max, Math.max, [A, B])],
+    Abs: [perElement(math.Abs, Math.abs)],
+    Round: [
+      perElement(math.Round, Math.round),
+      {
+        inputs: [{ shape: [6], values: [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5] }],
+        build: math.Round,
+        expected: { shape: [6], values: [-2, -2, 0, 0, 2, 2] },
+      },
+    ],
     MatMul: [
       {
         inputs: [left, right],

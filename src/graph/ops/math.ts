@@ -29,6 +29,15 @@ export const Sigmoid = (g: GraphBuilder, x: Value): Value => g.node("Sigmoid", [
 /** The smaller of a and b, element by element. */
 export const Min = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Min", [a, b])[0];
 
+/** The larger of a and b, element by element. */
+export const Max = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Max", [a, b])[0];
+
+/** |x|. */
+export const Abs = (g: GraphBuilder, x: Value): Value => g.node("Abs", [x])[0];
+
+/** The nearest whole number, halves to the even one. */
+export const Round = (g: GraphBuilder, x: Value): Value => g.node("Round", [x])[0];
+
 /** Batched matrix product [..., m, k] × [..., k, n]. */
 export const MatMul = (g: GraphBuilder, a: Value, b: Value): Value => g.node("MatMul", [a, b])[0];
 

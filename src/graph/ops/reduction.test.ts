@@ -21,5 +21,19 @@ describe("reductions keep the axis with length 1", () => {
         expected: tabulate([2, 3, 1], (a, b) => sum(4, (c) => at(X, a, b, c) ** 2)),
       },
     ],
+    ReduceSum: [
+      {
+        inputs: [X],
+        build: (g, x) => reduction.ReduceSum(g, x, 1),
+        expected: tabulate([2, 1, 4], (a, _, c) => sum(3, (b) => at(X, a, b, c))),
+      },
+    ],
+    ReduceMax: [
+      {
+        inputs: [X],
+        build: (g, x) => reduction.ReduceMax(g, x, 1),
+        expected: tabulate([2, 1, 4], (a, _, c) => Math.max(...[0, 1, 2].map((b) => at(X, a, b, c)))),
+      },
+    ],
   });
 });

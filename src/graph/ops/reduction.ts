@@ -8,3 +8,11 @@ export const ReduceMean = (g: GraphBuilder, x: Value, axis: number): Value =>
 /** The sum of squares along one axis. */
 export const ReduceSumSquare = (g: GraphBuilder, x: Value, axis: number): Value =>
   g.node("ReduceSumSquare", [x], { axes: [axis], keepdims: 1 })[0];
+
+/** The sum along one axis. */
+export const ReduceSum = (g: GraphBuilder, x: Value, axis: number): Value =>
+  g.node("ReduceSum", [x, g.ints([axis])], { keepdims: 1 })[0];
+
+/** The largest along one axis. */
+export const ReduceMax = (g: GraphBuilder, x: Value, axis: number): Value =>
+  g.node("ReduceMax", [x], { axes: [axis], keepdims: 1 })[0];

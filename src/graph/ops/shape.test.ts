@@ -57,6 +57,13 @@ describe("shape operators follow their definitions", () => {
       },
     ],
     Unsqueeze: [{ inputs: [X], build: (g, x) => shape.Unsqueeze(g, x, [0, 3]), expected: seenAs(1, 2, 3, 1, 4) }],
+    Squeeze: [
+      {
+        inputs: [{ shape: [1, 24, 1, 1], values: X.values }],
+        build: (g, x) => shape.Squeeze(g, x, [0, 2]),
+        expected: seenAs(24, 1),
+      },
+    ],
     Pad: [
       {
         inputs: [X],

@@ -41,6 +41,10 @@ export const Gather = (g: GraphBuilder, x: Value, indices: Value, axis = 0): Val
 export const Unsqueeze = (g: GraphBuilder, x: Value, axes: readonly number[]): Value =>
   g.node("Unsqueeze", [x, g.ints(axes)])[0];
 
+/** Axes of length 1 removed. */
+export const Squeeze = (g: GraphBuilder, x: Value, axes: readonly number[]): Value =>
+  g.node("Squeeze", [x, g.ints(axes)])[0];
+
 /** Zeros around: `before` and `after` give the amount for every axis. */
 export function Pad(g: GraphBuilder, x: Value, before: readonly number[], after: readonly number[]): Value {
   return g.node("Pad", [x, g.ints([...before, ...after])])[0];

@@ -10,17 +10,15 @@ import { sliceRows, type StoredTensor } from "../../checkpoint/tensor.js";
 import { GraphBuilder, type Value } from "../../graph/builder.js";
 import type { GraphModel, GraphTarget } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
+import { storedInput, widen, type StorageType } from "../../cache/storage.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
 import type { Lookup } from "../lookup.js";
 import { blockPrefix } from "./names.js";
 
-/** How the layer hands the cache back. */
+/** What a layer's graph is written for. */
 export interface LayerOptions {
-  /**
-   * `new`: `new_k` and `new_v` hold this scale's tokens only, for a store on the host that appends them in place.
-   * `all`: they hold the whole cache, for a store that keeps tensors on the device.
-   */
-  readonly cacheOutput: "new" | "all";
+  /** How the cached keys and values come in. */
+  readonly storage: StorageType;
   readonly target: GraphTarget;
 }
 
@@ -31,6 +29,7 @@ const MAX_LOG_SCALE = Math.log(100);
 interface Block {
   readonly g: GraphBuilder;
   readonly config: InfinityConfig;
+  readonly storage: StorageType;
   /** A tensor of this block by the rest of its name. */
   readonly stored: (name: string) => StoredTensor;
   readonly weight: (name: string) => Value;
@@ -40,23 +39,24 @@ interface Block {
  * The graph of block `layer`.
  *
  * Inputs: `x` [rows, tokens, C]; `modulation` [rows, 6, C]; `cos`, `sin` [tokens, dim/2]; `past_k`, `past_v`
- * [past, rows, C]; `text_k` [rows, H, dim, text], already divided by √dim; `text_v` [rows, H, text, dim]; `text_bias`
- * [rows, 1, 1, text], 0 or a large negative number.
- * Outputs: `y` [rows, tokens, C]; `new_k`, `new_v` [tokens (or past + tokens), rows, C].
+ * [past, rows, C] as stored; `text_k` [rows, H, dim, text], already divided by √dim; `text_v` [rows, H, text, dim];
+ * `text_bias` [rows, 1, 1, text], 0 or a large negative number; `observers` [observers], tokens whose queries are wanted.
+ * Outputs: `y` [rows, tokens, C]; `new_k`, `new_v` [tokens, rows, C]; the observers' queries [observers, rows, C], as
+ * attention uses them (`observed_attention`) and as the bare product with the query matrix (`observed_projected`).
  */
 export function buildLayer(
   config: InfinityConfig,
   lookup: Lookup,
   layer: number,
-  { cacheOutput, target }: LayerOptions,
+  { storage, target }: LayerOptions,
 ): Promise<GraphModel> {
   const g = new GraphBuilder(`layer ${layer}`, target);
   const stored = (name: string): StoredTensor => lookup(`${blockPrefix(config, layer)}.${name}`);
-  const block: Block = { g, config, stored, weight: (name) => g.weight(stored(name)) };
+  const block: Block = { g, config, storage, stored, weight: (name) => g.weight(stored(name)) };
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
   const [gamma1, gamma2, scale1, scale2, shift1, shift2] = modulation(block);
 
-  const attended = selfAttention(block, adaptiveNorm(block, x, scale1, shift1), cacheOutput);
+  const attended = selfAttention(block, adaptiveNorm(block, x, scale1, shift1));
   const afterSelf = op.Add(g, x, op.Mul(g, attended, gamma1));
   const afterText = op.Add(g, afterSelf, textAttention(block, afterSelf));
   const fed = feedForward(block, adaptiveNorm(block, afterText, scale2, shift2));
@@ -84,7 +84,7 @@ function adaptiveNorm({ g, config }: Block, x: Value, scale: Value, shift: Value
 }
 
 /** Attention of the scale's tokens to the cache and to themselves; declares the cache's inputs and outputs. */
-function selfAttention(block: Block, x: Value, cacheOutput: LayerOptions["cacheOutput"]): Value {
+function selfAttention(block: Block, x: Value): Value {
   const { g, config, stored, weight } = block;
   const { width: C, heads } = config;
   // The three parts of the stored [3C, C] matrix are byte ranges of it, so each is a weight of its own.
@@ -94,11 +94,12 @@ function selfAttention(block: Block, x: Value, cacheOutput: LayerOptions["cacheO
     g.input("cos", "float32", ["tokens", C / heads / 2]),
     g.input("sin", "float32", ["tokens", C / heads / 2]),
   ];
-  const q = op.RotaryEmbedding(g, unitHeads(block, project(0, "sa.q_bias"), queryScale(block)), ...angles);
+  const projected = project(0, "sa.q_bias");
+  const q = op.RotaryEmbedding(g, unitHeads(block, projected, queryScale(block)), ...angles);
   const k = op.RotaryEmbedding(g, unitHeads(block, project(1, "sa.zero_k_bias")), ...angles);
-  const v = project(2, "sa.v_bias");
-  const keys = remember(block, "k", k, cacheOutput);
-  const values = remember(block, "v", v, cacheOutput);
+  observe(block, q, projected);
+  const keys = remember(block, "k", k);
+  const values = remember(block, "v", project(2, "sa.v_bias"));
   const attended = op.MultiHeadAttention(g, q, keys, values, { heads, scale: 1 });
   return op.Linear(g, attended, weight("sa.proj.weight"), weight("sa.proj.bias"));
 }
@@ -117,17 +118,22 @@ function unitHeads({ g, config }: Block, x: Value, scale?: Value): Value {
 }
 
 /** Joins the cached tokens and the new ones [rows, past + tokens, C], and hands out what the store will keep. */
-function remember(
-  { g, config }: Block,
-  name: "k" | "v",
-  fresh: Value,
-  cacheOutput: LayerOptions["cacheOutput"],
-): Value {
-  const past = g.input(`past_${name}`, "float32", ["past", "rows", config.width]);
-  const all = op.Concat(g, [op.Transpose(g, past, [1, 0, 2]), fresh], 1);
-  const kept = op.Transpose(g, cacheOutput === "new" ? fresh : all, [1, 0, 2]);
-  g.output(`new_${name}`, kept, "float32", [cacheOutput === "new" ? "tokens" : "kept", "rows", config.width]);
-  return all;
+function remember({ g, config, storage }: Block, name: "k" | "v", fresh: Value): Value {
+  const { width, heads } = config;
+  const dim = width / heads;
+  const past = widen(g, storage, storedInput(g, name, { storage, heads, dim }), dim);
+  g.output(`new_${name}`, op.Transpose(g, fresh, [1, 0, 2]), "float32", ["tokens", "rows", width]);
+  return op.Concat(g, [op.Transpose(g, past, [1, 0, 2]), fresh], 1);
+}
+
+/** Hands out the observers' queries, by which a cache policy judges keys. */
+function observe({ g, config, weight }: Block, attention: Value, projected: Value): void {
+  const observers = g.input("observers", "int64", ["observers"]);
+  const pick = (queries: Value): Value => op.Gather(g, queries, observers, 1);
+  const emit = (name: string, queries: Value): void =>
+    g.output(name, op.Transpose(g, queries, [1, 0, 2]), "float32", ["observers", "rows", config.width]);
+  emit("observed_attention", pick(attention));
+  emit("observed_projected", op.Sub(g, pick(projected), weight("sa.q_bias")));
 }
 
 /**

@@ -2,7 +2,12 @@
  * The Infinity transformer on a device: one session a layer and four small ones around them. It knows how to run a scale
  * through a layer; what is drawn, and when to guide, is the generation loop's business.
  */
-import type { CacheStore } from "../../cache/store.js";
+import { Committer } from "../../cache/committer.js";
+import { DeviceCache } from "../../cache/device-cache.js";
+import { HostCache } from "../../cache/host-cache.js";
+import type { KeptPositions, KvCache } from "../../cache/kv-cache.js";
+import type { Plan } from "../../cache/policy.js";
+import type { StorageType } from "../../cache/storage.js";
 import type { GraphModel } from "../../graph/model.js";
 import { keepsOutputs } from "../../runtime/device.js";
 import { probeTarget } from "../../runtime/probe.js";
@@ -22,9 +27,25 @@ export interface ScaleContext {
   /** Tokens of the scale's map. */
   readonly tokens: number;
   readonly rotary: RotaryTables;
-  readonly cache: CacheStore;
+  readonly cache: KvCache;
+  /** Number of the scale, from 0. */
+  readonly scale: number;
   /** Whether a later scale will look back on this one. */
   readonly remember: boolean;
+}
+
+/** How a transformer is loaded. */
+export interface TransformerOptions extends SessionOptions {
+  /** How cached keys and values are stored. Default `fp32`. */
+  readonly storage?: StorageType | undefined;
+}
+
+/** What a layer gives. */
+export interface LayerResult {
+  /** The hidden state [rows, tokens, C]. */
+  readonly y: Tensor;
+  /** The cached positions that stay, where a choice was made and the host knows it. */
+  readonly kept: KeptPositions | undefined;
 }
 
 /** A loaded transformer; `dispose` gives its memory back. */
@@ -38,13 +59,14 @@ export class Transformer {
     private readonly guidance: Session,
     private readonly layers: readonly Session[],
     private readonly head: Session,
+    private readonly committer: Committer,
   ) {}
 
   /** Builds and loads all graphs, telling `onPiece` after each. An unusable device is a `DeviceError`. */
   static async load(
     config: InfinityConfig,
     lookup: Lookup,
-    options: SessionOptions,
+    { storage = "fp32", ...options }: TransformerOptions,
     onPiece: (done: number, total: number) => void = () => undefined,
   ): Promise<Transformer> {
     const onDevice = keepsOutputs(options.device);
@@ -63,11 +85,13 @@ export class Transformer {
       const layers: Session[] = [];
       for (let layer = 0; layer < config.depth; layer++) {
         layers.push(
-          await load(buildLayer(config, lookup, layer, { cacheOutput: onDevice ? "all" : "new", target }), resident),
+          await load(buildLayer(config, lookup, layer, { storage, target }), resident),
         );
       }
       const head = await load(buildHead(config, lookup, target), options);
-      return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head);
+      const shape = { heads: config.heads, dim: config.width / config.heads, storage, target };
+      const committer = new Committer(shape, resident);
+      return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head, committer);
     } catch (error) {
       await Promise.all(loaded.map((session) => session.dispose()));
       throw error;
@@ -87,45 +111,40 @@ export class Transformer {
     return (await this.embedding.run(feeds)).x!;
   }
 
-  /** Runs one layer; `x` [rows, tokens, C] is consumed. */
-  layer(layer: number, x: Tensor, context: ScaleContext): Promise<Tensor> {
-    return this.onDevice ? this.layerOnDevice(layer, x, context) : this.layerOnHost(layer, x, context);
+  /** A cache for one batch of `rows` rows under a plan, where this transformer's layers can read it. */
+  makeCache(rows: number, plan: Plan): KvCache {
+    const shape = { ...this.committer.shape, rows, plan };
+    return this.onDevice ? new DeviceCache(shape, this.committer) : new HostCache(shape, this.committer);
   }
 
-  /** The graph writes the hidden state and the new tokens' keys and values where they belong. */
-  private async layerOnHost(layer: number, x: Tensor, context: ScaleContext): Promise<Tensor> {
-    const { cache, tokens, remember } = context;
+  /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed. */
+  async layer(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
+    const { cache, scale, remember } = context;
+    const feeds = this.layerFeeds(layer, x, context);
+    const run = (into?: Readonly<Record<string, Tensor | null>>): Promise<Tensors> => this.layers[layer]!.run(feeds, into);
+    if (this.onDevice) {
+      // All outputs are asked for even where the cache is not kept: the Node binding reuses the last run's tensor, of
+      // another shape, for an output that is left out.
+      const { y, ...rest } = await run();
+      x.dispose();
+      if (remember) await cache.commit(layer, scale, rest);
+      Object.values(rest).forEach((tensor) => tensor.dispose());
+      return { y: y!, kept: undefined };
+    }
     const y = float32(new Float32Array(x.size), x.dims);
-    const target = remember ? cache.targets(layer, tokens) : undefined;
-    const into = target ? { y, new_k: target.k, new_v: target.v } : { y };
-    await this.layers[layer]!.run(this.layerFeeds(layer, x, context), into);
-    if (target) cache.accept(layer, tokens, target);
-    return y;
+    const outputs = await run({ y, ...(remember ? cache.outputs(layer, scale) : {}) });
+    return { y, kept: remember ? await cache.commit(layer, scale, outputs) : undefined };
   }
 
-  /**
-   * The graph returns device tensors. All outputs are asked for even where the cache is not kept: the Node binding
-   * reuses the last run's tensor, of another shape, for an output that is left out.
-   */
-  private async layerOnDevice(layer: number, x: Tensor, context: ScaleContext): Promise<Tensor> {
-    const { y, new_k: k, new_v: v } = await this.layers[layer]!.run(this.layerFeeds(layer, x, context));
-    x.dispose();
-    if (context.remember) context.cache.accept(layer, context.tokens, { k: k!, v: v! });
-    else [k, v].forEach((unused) => unused!.dispose());
-    return y!;
-  }
-
-  private layerFeeds(layer: number, x: Tensor, { text, tokens, rotary, cache }: ScaleContext): Tensors {
+  private layerFeeds(layer: number, x: Tensor, { text, tokens, rotary, cache, scale }: ScaleContext): Tensors {
     const angles = [tokens, this.config.width / this.config.heads / 2];
-    const past = cache.past(layer);
     const { k, v } = text.layers[layer]!;
     return {
+      ...cache.feeds(layer, scale),
       x,
       modulation: text.modulation,
       cos: float32(rotary.cos, angles),
       sin: float32(rotary.sin, angles),
-      past_k: past.k,
-      past_v: past.v,
       text_k: k,
       text_v: v,
       text_bias: text.bias,
@@ -153,6 +172,7 @@ export class Transformer {
 
   /** Frees all sessions. */
   async dispose(): Promise<void> {
+    await this.committer.dispose();
     await Promise.all(this.sessions.map((session) => session.dispose()));
   }
 

@@ -1,0 +1,51 @@
+/** Budget files on disk (Node only). What they hold is told in `budget.ts`. */
+import { randomUUID } from "node:crypto";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { BudgetError } from "../errors.js";
+import { fitBudget, formatBudget, parseBudget, type Budget, type BudgetModel } from "./budget.js";
+import type { MapSize } from "./maps.js";
+
+/** Per-head statistics of the largest published model take 300 KiB: what is far larger is another file. */
+const MAX_BYTES = 2 ** 26;
+
+/**
+ * Reads a budget file for the model and maps it is to be used with; see {@link fitBudget}.
+ *
+ * @throws BudgetError where it cannot be read, is damaged, or was made for something else
+ */
+export async function readBudget(path: string, model: BudgetModel, maps: readonly MapSize[]): Promise<Budget> {
+  return fitBudget(parseBudget(await readText(path), path), model, maps, path);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_BYTES) throw new BudgetError(`${path}: ${size} bytes, more than a budget file's ${MAX_BYTES}`);
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (error instanceof BudgetError) throw error;
+    throw new BudgetError(`${path}: cannot be read (${errorCode(error)})`, { cause: error });
+  }
+}
+
+/**
+ * Writes a budget file in one step: a reader sees the old file or the whole new one. The same budget gives the same
+ * bytes.
+ *
+ * @throws BudgetError where the budget is not whole, or the file cannot be written
+ */
+export async function writeBudget(path: string, budget: Budget): Promise<void> {
+  const text = formatBudget(budget, path);
+  const temporary = `${path}.${randomUUID()}.part`;
+  try {
+    await writeFile(temporary, text, { flag: "wx" });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new BudgetError(`${path}: cannot be written (${errorCode(error)})`, { cause: error });
+  }
+}
+
+function errorCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "unknown";
+}

@@ -1,0 +1,206 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  choiceFeeds,
+  expectSelected,
+  laneNumbers,
+  laneOf,
+  noise,
+  tokensOf,
+  widened,
+} from "../../test/support/cache.js";
+import { runModel } from "../../test/support/graph.js";
+import { CPU_TARGET } from "../graph/model.js";
+import type { Tensors } from "../runtime/session.js";
+import { float32, int64, type Tensor } from "../runtime/tensor.js";
+import { buildAppend, buildKeep, buildNarrow, buildSelect, type CommitShape } from "./commit-graph.js";
+import type { Scoring } from "./policy.js";
+import { STORAGE_TYPES } from "./storage.js";
+
+interface Cache extends CommitShape {
+  readonly rows: number;
+  readonly cached: number;
+  readonly fresh: number;
+  readonly seed: number;
+  /** Keys and queries are whole numbers up to this; 0 makes all scores equal, undefined takes any numbers. */
+  readonly whole?: number | undefined;
+}
+
+const caches = fc.record({
+  storage: fc.constantFrom(...STORAGE_TYPES),
+  rows: fc.integer({ min: 1, max: 3 }),
+  heads: fc.integer({ min: 1, max: 3 }),
+  // √dim is a power of two, so that dividing by it is exact.
+  dim: fc.constantFrom(4, 16),
+  cached: fc.integer({ min: 0, max: 20 }),
+  fresh: fc.integer({ min: 1, max: 20 }),
+  seed: fc.integer(),
+  whole: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined }),
+  target: fc.constant(CPU_TARGET),
+});
+
+/** [tokens, rows, C] float32, another for every phase. */
+function numbers(cache: Cache, tokens: number, phase: number): Tensor {
+  const { rows, heads, dim, seed, whole } = cache;
+  const drawn = noise(tokens * rows * heads * dim, seed + phase);
+  const data = whole === undefined ? drawn : drawn.map((value) => Math.round(value * whole));
+  return float32(data, [tokens, rows, heads * dim]);
+}
+
+/** Keys and values of all tokens as they are stored: what `buildNarrow` makes of them. */
+async function storedCache(cache: Cache): Promise<{ stored: Tensors; feeds: Tensors }> {
+  const { cached, fresh } = cache;
+  const [k, v] = [numbers(cache, cached + fresh, 1), numbers(cache, cached + fresh, 2)];
+  const narrowed = async (): Promise<Tensors> => runModel(await buildNarrow(cache), { new_k: k, new_v: v });
+  const stored = cache.storage === "fp32" ? { kept_k: k, kept_v: v } : await narrowed();
+  const feeds: Record<string, Tensor> = {
+    new_k: tokensOf(k, cached, cached + fresh),
+    new_v: tokensOf(v, cached, cached + fresh),
+  };
+  for (const [name, tensor] of Object.entries(stored)) {
+    feeds[name.replace("kept", "past")] = tokensOf(tensor, 0, cached);
+  }
+  return { stored, feeds };
+}
+
+/** Expects of every output the tokens at `positions` [lane][kept], to the bit, with their values and int8's scales. */
+function expectKept(found: Tensors, stored: Tensors, positions: readonly (readonly number[])[]): void {
+  const lanes = positions.length;
+  const kept = positions[0]!.length;
+  for (const [name, all] of Object.entries(stored)) {
+    const elements = Array.from(all.data as ArrayLike<number>);
+    const each = elements.length / all.dims[0]! / lanes;
+    const row = (place: number, lane: number): number[] => {
+      const start = (positions[lane]![place]! * lanes + lane) * each;
+      return elements.slice(start, start + each);
+    };
+    const expected = Array.from({ length: kept * lanes }, (_, i) => row(Math.floor(i / lanes), i % lanes)).flat();
+    expect({ name, type: found[name]?.type, dims: found[name]?.dims }).toEqual({
+      name,
+      type: all.type,
+      dims: [kept, ...all.dims.slice(1)],
+    });
+    expect(Array.from(found[name]!.data as ArrayLike<number>)).toEqual(expected);
+  }
+}
+
+/** Positions [lane][kept] of a tensor [lanes, kept]. */
+function positionsOf(tensor: Tensor): number[][] {
+  const [lanes = 0, kept = 0] = tensor.dims;
+  const all = Array.from(tensor.data as BigInt64Array, Number);
+  return Array.from({ length: lanes }, (_, lane) => all.slice(lane * kept, (lane + 1) * kept));
+}
+
+const everything = ({ cached, fresh }: Cache): number[] => [...new Array<number>(cached + fresh).keys()];
+
+describe("buildAppend and buildKeep", () => {
+  it("append puts the new tokens, narrowed, behind the old ones", async () => {
+    await fc.assert(
+      fc.asyncProperty(caches, async (cache) => {
+        const { stored, feeds } = await storedCache(cache);
+        const found = await runModel(await buildAppend(cache), feeds);
+        expect(Object.keys(found).sort()).toEqual(Object.keys(stored).sort());
+        expectKept(found, stored, new Array<number[]>(cache.rows * cache.heads).fill(everything(cache)));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("keep copies the tokens asked for out, other ones for every lane", async () => {
+    await fc.assert(
+      fc.asyncProperty(caches, fc.double({ min: 0, max: 1, noNaN: true }), async (cache, part) => {
+        const lanes = cache.rows * cache.heads;
+        const all = everything(cache);
+        const kept = Math.max(1, Math.round(part * all.length));
+        const positions = Array.from({ length: lanes }, (_, lane) => {
+          const order = noise(all.length, cache.seed + 3 + lane);
+          return [...all].sort((a, b) => order[a]! - order[b]!).slice(0, kept);
+        });
+        const byToken = Array.from({ length: kept * lanes }, (_, i) => positions[i % lanes]![Math.floor(i / lanes)]!);
+        const { stored, feeds } = await storedCache(cache);
+        const choice = { positions: int64(byToken, [kept, lanes]), lanes: laneNumbers(lanes) };
+        expectKept(await runModel(await buildKeep(cache), { ...feeds, ...choice }), stored, positions);
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
+
+describe("buildSelect", () => {
+  const scorings: fc.Arbitrary<Scoring> = fc.record({
+    queries: fc.constant("attention"),
+    contribution: fc.constantFrom("weight", "logit"),
+    pooling: fc.record({ kind: fc.constantFrom("max", "average"), size: fc.constantFrom(1, 3, 5, 7) }),
+  });
+  /** Parts of the tokens: in the window, and of the others those that stay. */
+  const parts = fc.double({ min: 0, max: 1, noNaN: true });
+
+  /**
+   * Whole numbers leave nothing to rounding but in int8 and softmax, whose scores are sums of float32: equal to some
+   * 1e-6 of the largest.
+   */
+  const tolerance = ({ storage, whole }: Cache, { contribution }: Scoring): number =>
+    whole === undefined || storage === "int8" || contribution === "weight" ? 1e-5 : 0;
+
+  async function check(cache: Cache, scoring: Scoring, windowPart: number, otherPart: number): Promise<void> {
+    const { rows, heads, dim, cached, fresh, seed } = cache;
+    const [lanes, all] = [rows * heads, everything(cache)];
+    const order = noise(all.length, seed + 3);
+    const inWindow = Math.max(1, Math.round(windowPart * all.length));
+    const window = [...all].sort((a, b) => order[a]! - order[b]!).slice(0, inWindow);
+    window.sort((a, b) => a - b);
+    const capacity = inWindow + Math.round(otherPart * (all.length - inWindow));
+    const eviction = {
+      kind: "scored",
+      capacity,
+      window,
+      observers: window.map((p) => Math.max(0, p - cached)),
+    } as const;
+    const observed = numbers(cache, inWindow, 4);
+
+    const { stored, feeds } = await storedCache(cache);
+    const choice = choiceFeeds(eviction, lanes, cached + fresh);
+    const found = await runModel(await buildSelect(cache, scoring), { ...feeds, ...choice, observed });
+    const { positions: chosen, ...kept } = found;
+    const positions = positionsOf(chosen!);
+    // The graph judges keys as attention will read them: widened from their stored form.
+    const keys = widened(stored.kept_k!, stored.kept_k_scale);
+    for (let lane = 0; lane < lanes; lane++) {
+      const queries = laneOf(observed.data as Float32Array, lane, lanes, dim);
+      const judged = { keys: laneOf(keys, lane, lanes, dim), queries, dim };
+      expectSelected(positions[lane]!, judged, eviction, scoring, tolerance(cache, scoring));
+    }
+    expectKept(kept, stored, positions);
+  }
+
+  it("keeps what the oracle selects, as it is stored", async () => {
+    await fc.assert(fc.asyncProperty(caches, scorings, parts, parts, check), { numRuns: 100 });
+  });
+
+  const CACHE: Cache = {
+    storage: "fp32",
+    rows: 2,
+    heads: 2,
+    dim: 4,
+    cached: 9,
+    fresh: 16,
+    seed: 1,
+    target: CPU_TARGET,
+  };
+  const AVERAGE: Scoring = { queries: "attention", contribution: "weight", pooling: { kind: "average", size: 5 } };
+
+  it.each(STORAGE_TYPES)("keeps the window alone where nothing else has room, stored as %s", async (storage) => {
+    await check({ ...CACHE, storage }, AVERAGE, 0.3, 0);
+  });
+
+  it.each(STORAGE_TYPES)(
+    "keeps all once where there is room, even what the window's neighbours lost, stored as %s",
+    async (storage) => {
+      await check({ ...CACHE, storage }, AVERAGE, 0.3, 1);
+    },
+  );
+
+  it("works on the first scale, when nothing is cached", async () => {
+    for (const storage of STORAGE_TYPES) await check({ ...CACHE, storage, cached: 0 }, AVERAGE, 0.3, 0.5);
+  });
+});

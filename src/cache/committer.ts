@@ -1,0 +1,81 @@
+/**
+ * The sessions that carry a plan out: narrow, append, keep, select. None has weights, so one of each serves all layers
+ * and all images of a model; each is made when first needed.
+ */
+import type { GraphModel } from "../graph/model.js";
+import { Session, type SessionOptions, type Tensors } from "../runtime/session.js";
+import { float32, int64, type Tensor } from "../runtime/tensor.js";
+import { buildAppend, buildKeep, buildNarrow, buildSelect, type CommitShape } from "./commit-graph.js";
+import type { Scored, Scoring } from "./policy.js";
+
+/** Outputs of a run: tensors to write into, or null to have them allocated. Undefined asks for all of them. */
+export type Into = Readonly<Record<string, Tensor | null>> | undefined;
+
+/** The commit sessions of one model. */
+export class Committer {
+  private readonly sessions = new Map<string, Promise<Session>>();
+
+  constructor(
+    readonly shape: CommitShape,
+    private readonly options: SessionOptions,
+  ) {}
+
+  /** The new tokens in their stored form; see `buildNarrow`. */
+  async narrow(feeds: Tensors, into: Into): Promise<Tensors> {
+    return (await this.session("narrow", () => buildNarrow(this.shape))).run(feeds, into);
+  }
+
+  /** The cached tokens and the new ones; see `buildAppend`. */
+  async append(feeds: Tensors, into: Into): Promise<Tensors> {
+    return (await this.session("append", () => buildAppend(this.shape))).run(feeds, into);
+  }
+
+  /** The tokens at `positions`, the same in every lane; see `buildKeep`. */
+  async keep(feeds: Tensors, positions: readonly number[], lanes: number, into: Into): Promise<Tensors> {
+    const session = await this.session("keep", () => buildKeep(this.shape));
+    const tiled = positions.flatMap((position) => new Array<number>(lanes).fill(position));
+    const given = { positions: int64(tiled, [positions.length, lanes]), lanes: laneNumbers(lanes) };
+    return session.run({ ...feeds, ...given }, into);
+  }
+
+  /** The window and the best of the others, judged by `observed` of the feeds; see `buildSelect`. */
+  async select(
+    feeds: Tensors,
+    scoring: Scoring,
+    { capacity, window }: Scored,
+    { lanes, length }: { lanes: number; length: number },
+    into: Into,
+  ): Promise<Tensors> {
+    const session = await this.session(`select ${JSON.stringify(scoring)}`, () => buildSelect(this.shape, scoring));
+    const excluded = new Float32Array(length);
+    for (const position of window) excluded[position] = -Infinity;
+    const tiled = Array.from({ length: lanes }, () => window).flat();
+    const given = {
+      window: int64(tiled, [lanes, window.length]),
+      excluded: float32(excluded, [1, length]),
+      others: int64([capacity - window.length], [1]),
+      count: int64([capacity], [1]),
+      lanes: laneNumbers(lanes),
+    };
+    return session.run({ ...feeds, ...given }, into);
+  }
+
+  /** Frees the sessions. */
+  async dispose(): Promise<void> {
+    const sessions = await Promise.all(this.sessions.values());
+    this.sessions.clear();
+    for (const session of sessions) await session.dispose();
+  }
+
+  private session(name: string, build: () => Promise<GraphModel>): Promise<Session> {
+    const found = this.sessions.get(name);
+    if (found) return found;
+    const made = build().then((model) => Session.create(model, this.options));
+    this.sessions.set(name, made);
+    return made;
+  }
+}
+
+function laneNumbers(lanes: number): Tensor {
+  return int64([...new Array<number>(lanes).keys()], [lanes]);
+}

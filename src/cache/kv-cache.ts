@@ -1,0 +1,92 @@
+/**
+ * The KV cache of one batch, as the transformer sees it. It has one owner, who disposes of it; it holds what its plan
+ * says and nothing else, and counts every byte. Two kinds: on the host (`host-cache.ts`) and in device memory
+ * (`device-cache.ts`). Cached keys are normalised and rotated.
+ */
+import type { Tensors } from "../runtime/session.js";
+import type { Tensor } from "../runtime/tensor.js";
+import type { Plan } from "./policy.js";
+import { bytesPerToken, type StorageType } from "./storage.js";
+
+/** Sizes of a cache. */
+export interface CacheShape {
+  /** Sequences side by side: the batch, twice with guidance. */
+  readonly rows: number;
+  readonly heads: number;
+  /** Channels of a head. */
+  readonly dim: number;
+  readonly storage: StorageType;
+  /** What happens to every layer after every scale but the last, after which nothing is kept. */
+  readonly plan: Plan;
+}
+
+/** What stays of a layer after a scale, where a choice was made: [rows · heads, kept] positions, sorted. */
+export interface KeptPositions {
+  readonly lanes: number;
+  readonly positions: readonly number[];
+}
+
+/** A cache under way; scales come in order, and within a scale the layers. */
+export interface KvCache {
+  /** The inputs of a layer's graph that the cache provides: `past_k`, `past_v` and their scales, `observers`. */
+  feeds(layer: number, scale: number): Tensors;
+  /** Where the layer's graph writes what the cache takes from it; undefined where the device allocates all outputs. */
+  outputs(layer: number, scale: number): Readonly<Record<string, Tensor | null>> | undefined;
+  /** Takes the graph's outputs and keeps of old and new tokens what the plan says. */
+  commit(layer: number, scale: number, outputs: Tensors): Promise<KeptPositions | undefined>;
+  /** Bytes of the tokens held now, all layers. */
+  readonly bytes: number;
+  /** The most they ever took, and the most with the new tokens of the layer at work beside them, in float32. */
+  readonly peak: CachePeak;
+  /** Frees everything. */
+  dispose(): void;
+}
+
+/** The most memory a cache took, in bytes. */
+export interface CachePeak {
+  /** Between layers. */
+  readonly held: number;
+  /** While a layer's new tokens lay beside it. */
+  readonly during: number;
+}
+
+/** Counts what a cache holds. */
+export class CacheAccount {
+  private readonly tokens: number[];
+  private held = 0;
+  private peakHeld = 0;
+  private peakDuring = 0;
+
+  constructor(private readonly shape: CacheShape) {
+    this.tokens = new Array<number>(shape.plan.lengths[0]?.length ?? 0).fill(0);
+  }
+
+  /** A layer had `fresh` new tokens beside it and holds `tokens` from now on. */
+  record(layer: number, fresh: number, tokens: number): void {
+    const { rows, heads, dim, storage } = this.shape;
+    const during = this.held + rows * fresh * bytesPerToken("fp32", heads, dim);
+    this.held += rows * (tokens - (this.tokens[layer] ?? 0)) * bytesPerToken(storage, heads, dim);
+    this.tokens[layer] = tokens;
+    this.peakHeld = Math.max(this.peakHeld, this.held);
+    this.peakDuring = Math.max(this.peakDuring, during, this.held);
+  }
+
+  get bytes(): number {
+    return this.held;
+  }
+
+  get peak(): CachePeak {
+    return { held: this.peakHeld, during: this.peakDuring };
+  }
+
+  /** Nothing is held any more. */
+  clear(): void {
+    this.held = 0;
+    this.tokens.fill(0);
+  }
+}
+
+/** Tokens a layer's cache will hold after a scale; 0 before the first. */
+export function plannedLength({ lengths }: Plan, layer: number, scale: number): number {
+  return lengths[scale]?.[layer] ?? 0;
+}

@@ -1,0 +1,115 @@
+/**
+ * The contract of a cache policy. A policy says, before an image is drawn, what happens to every layer's cache after
+ * every scale; it holds no state, so nothing can leak from one image to the next, and what the cache will take is known
+ * beforehand. What must be decided from the keys themselves it leaves to a scoring rule, which one graph carries out on
+ * the device (`commit-graph.ts`) and one plain function states for people and tests (`oracle.ts`).
+ *
+ * Positions count a layer's tokens as they lie in its cache, oldest first: 0 to cached − 1, then the scale's own tokens.
+ */
+
+/** A map of tokens. */
+export interface MapSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** The run a policy plans for. */
+export interface CacheRun {
+  readonly layers: number;
+  /** Self-attention heads. */
+  readonly heads: number;
+  /** The map of every scale. Nothing is kept of the last one. */
+  readonly maps: readonly MapSize[];
+}
+
+/** What happens to one layer after one scale. */
+export type Eviction =
+  /** Everything stays. */
+  | { readonly kind: "none" }
+  /** These positions stay, in every row and head; sorted. */
+  | { readonly kind: "fixed"; readonly positions: readonly number[] }
+  /** The window stays, and the best-scored others up to `capacity` tokens, by row and head. */
+  | Scored;
+
+/** An eviction that the scoring rule decides. */
+export interface Scored {
+  readonly kind: "scored";
+  /** Tokens that stay, the window included; at least the window's length. */
+  readonly capacity: number;
+  /** Positions that stay in any case; sorted. */
+  readonly window: readonly number[];
+  /** Tokens of the scale (0 for its first) whose queries judge the others, one for each place in the window. */
+  readonly observers: readonly number[];
+}
+
+/** How a key is judged. */
+export interface Scoring {
+  /**
+   * The observers' queries: `attention` as attention uses them (biased, normalised, scaled, rotated), or `projected`,
+   * the bare product with the query matrix.
+   */
+  readonly queries: "attention" | "projected";
+  /** What an observer contributes to a key: its attention weight, or its raw logit divided by √dim. */
+  readonly contribution: "weight" | "logit";
+  /** A key's score becomes the largest or the mean of its neighbours' (odd size, zeros beyond the ends count). */
+  readonly pooling: { readonly kind: "max" | "average"; readonly size: number };
+}
+
+/** A policy's plan of a run. */
+export interface Plan {
+  /** Present where any eviction is scored. */
+  readonly scoring?: Scoring | undefined;
+  /** New tokens of every scale but the last. */
+  readonly fresh: readonly number[];
+  /** [scale][layer], for every scale but the last. */
+  readonly evictions: readonly (readonly Eviction[])[];
+  /** [scale][layer]: tokens in the cache after the scale, for every scale but the last. */
+  readonly lengths: readonly (readonly number[])[];
+}
+
+/** A way to keep the cache small. */
+export interface Policy {
+  /** The name on the command line and in reports. */
+  readonly name: string;
+  /** Plans a run. The same run gives the same plan. */
+  plan(run: CacheRun): Plan;
+}
+
+/** What a layer decides after one scale: `cached` tokens from before and `fresh` new ones, a map of `map`. */
+export interface Situation {
+  readonly layer: number;
+  readonly scale: number;
+  readonly cached: number;
+  readonly fresh: number;
+  readonly map: MapSize;
+}
+
+/** Builds a plan by asking `decide` for one layer and scale after another, in the order they will happen. */
+export function planEvictions(run: CacheRun, decide: (situation: Situation) => Eviction, scoring?: Scoring): Plan {
+  const history = run.maps.slice(0, -1);
+  const evictions: Eviction[][] = history.map(() => []);
+  const lengths: number[][] = history.map(() => []);
+  for (let layer = 0; layer < run.layers; layer++) {
+    let cached = 0;
+    for (const [scale, map] of history.entries()) {
+      const fresh = map.height * map.width;
+      const eviction = decide({ layer, scale, cached, fresh, map });
+      cached = lengthAfter(eviction, cached + fresh);
+      evictions[scale]!.push(eviction);
+      lengths[scale]!.push(cached);
+    }
+  }
+  return { scoring, fresh: history.map(({ height, width }) => height * width), evictions, lengths };
+}
+
+/** Tokens that an eviction leaves of `length`. */
+export function lengthAfter(eviction: Eviction, length: number): number {
+  switch (eviction.kind) {
+    case "none":
+      return length;
+    case "fixed":
+      return eviction.positions.length;
+    case "scored":
+      return eviction.capacity;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * How keys and values are stored. Whatever the type, layers compute in float32: the stored form is widened inside the
+ * graph that reads it and narrowed inside the graph that writes it, so the cache exists in its narrow form only.
+ */
+import type { GraphBuilder, Value } from "../graph/builder.js";
+import type { ElementType } from "../graph/model.js";
+import * as op from "../graph/ops/index.js";
+
+/** Stored element types. `int8` keeps one float32 scale for every token, row and head. */
+export const STORAGE_TYPES = ["fp32", "fp16", "int8"] as const;
+
+/** One of {@link STORAGE_TYPES}. */
+export type StorageType = (typeof STORAGE_TYPES)[number];
+
+/** The element type of a stored array. */
+export const STORED_ELEMENT: Readonly<Record<StorageType, ElementType>> = {
+  fp32: "float32",
+  fp16: "float16",
+  int8: "int8",
+};
+
+/** Bytes that one token takes in one row: keys and values of `heads` heads of `dim` channels, and their scales. */
+export function bytesPerToken(storage: StorageType, heads: number, dim: number): number {
+  const element = { fp32: 4, fp16: 2, int8: 1 }[storage];
+  const scales = storage === "int8" ? heads * Float32Array.BYTES_PER_ELEMENT : 0;
+  return 2 * (heads * dim * element + scales);
+}
+
+/** Keys or values of some tokens in a graph, as they are stored. */
+export interface Stored {
+  /** [tokens, rows, C] of the stored element type. */
+  readonly data: Value;
+  /** [tokens, rows, heads] float32; int8 only. */
+  readonly scale?: Value | undefined;
+}
+
+/** Below this a head counts as zeros. */
+const SMALLEST = 1e-30;
+
+/** Declares a layer's cached keys or values as inputs: `past_k` [past, rows, C] and, for int8, `past_k_scale`. */
+export function storedInput(
+  g: GraphBuilder,
+  name: "k" | "v",
+  { storage, heads, dim }: { storage: StorageType; heads: number; dim: number },
+): Stored {
+  const data = g.input(`past_${name}`, STORED_ELEMENT[storage], ["past", "rows", heads * dim]);
+  if (storage !== "int8") return { data };
+  return { data, scale: g.input(`past_${name}_scale`, "float32", ["past", "rows", heads]) };
+}
+
+/** int8 runs from −127 to 127, so that zero and signs are exact. */
+const INT8_MAX = 127;
+
+/** Widens to float32, [tokens, rows, C]. */
+export function widen(g: GraphBuilder, storage: StorageType, { data, scale }: Stored, dim: number): Value {
+  if (storage === "fp32") return data;
+  const values = op.Cast(g, data, "float32");
+  if (!scale) return values;
+  const byHead = op.Reshape(g, values, [0, 0, -1, dim]);
+  return op.ReshapeTo(g, op.Mul(g, byHead, op.Unsqueeze(g, scale, [3])), op.Shape(g, data));
+}
+
+/** Narrows float32 [tokens, rows, C] to the stored form. */
+export function narrow(g: GraphBuilder, storage: StorageType, x: Value, dim: number): Stored {
+  if (storage === "fp32") return { data: x };
+  if (storage === "fp16") return { data: op.Cast(g, x, "float16") };
+  const byHead = op.Reshape(g, x, [0, 0, -1, dim]);
+  const largest = op.ReduceMax(g, op.Abs(g, byHead), 3);
+  // A head of zeros would divide by zero; any scale stores it exactly.
+  const scale = op.Div(g, op.Max(g, largest, g.scalar(SMALLEST)), g.scalar(INT8_MAX));
+  const levels = op.Cast(g, op.Round(g, op.Div(g, byHead, scale)), "int8");
+  return { data: op.ReshapeTo(g, levels, op.Shape(g, x)), scale: op.Reshape(g, scale, [0, 0, -1]) };
+}
