@@ -29,8 +29,6 @@ export interface AllocationTask {
 interface Step {
   /** The scale whose map was just added. */
   readonly scale: number;
-  /** Scales that have evicted before. */
-  readonly evictions: number;
   /** Tokens to divide among all layers. */
   readonly total: number;
   /** The most that each layer can keep. */
@@ -64,42 +62,46 @@ export function allocatePyramid(task: AllocationTask): Capacities {
 
 /** How a refiner's share falls from scale to scale, in tokens. */
 export interface RefinerDecay {
-  /** B_r(0), at the first scale that evicts. */
+  /** B_r(0). */
   readonly start: number;
   /** δ, taken away at every further scale. */
   readonly decay: number;
-}
-
-/** The paper's B_r(0) = 600 and δ = 70 at 650 tokens a layer, in proportion for other budgets. */
-export function publishedDecay(budget: number): RefinerDecay {
-  return { start: (600 / 650) * budget, decay: (70 / 650) * budget };
+  /** Where the decay ends. */
+  readonly least: number;
 }
 
 /**
- * ScaleKV's Eq. 4: refiners keep B_r(k) = B_r(0) − δ · k, never fewer than the window, and drafters share what that
- * saves; what they have no room for goes back to the refiners. Each side divides evenly, remainders to its first layers.
- * After scale k the roles of scale k + 1 rule, which is the one that reads what is kept. k counts from the first scale
- * that evicts: counted from the first of all, 600 − 70 · k would be negative where the most is to be saved.
+ * The paper's B_r(0) = 600 and δ = 70 at 650 tokens a layer, in proportion for other budgets. The paper names no end of
+ * the decay, though 600 − 70 · k is negative from the tenth scale on; 200 is the least that a published table gives.
+ */
+export function publishedDecay(budget: number): RefinerDecay {
+  return { start: (600 / 650) * budget, decay: (70 / 650) * budget, least: (200 / 650) * budget };
+}
+
+/**
+ * ScaleKV's Eq. 4: after scale k refiners keep B_r(k) = B_r(0) − δ · k, and drafters share what that saves; what they
+ * have no room for goes back to the refiners. Each side divides evenly, remainders to its first layers. The roles are
+ * those of scale k + 1, which reads what is kept.
  *
- * What the published 10 % tables do: the drafters are given all the room they have, less a few tokens that make the
- * division come out even, and the refiners what is left (632, 594, 526, 420, 465 for 2B). So does this function with
- * the same roles, because so few drafters never have room for what 600 − 70 · k saves. The exception is the last row of
- * 8B, where three drafters have 6,358 tokens of room: the table gives them 6,200 and refiners 200, Eq. 4 gives 320 to
- * the refiners and 4,720 to the drafters.
+ * What the published 10 % tables do: refiners are down at the 200 tokens where their decay ends whenever something is
+ * evicted, so what is saved exceeds the drafters' room. Drafters therefore keep all they can (less a few tokens, so
+ * that the division comes out even), and refiners get the rest: 632, 594, 526, 420, 465 for 2B. Only three drafters at
+ * the last scale of 8B take less than their room: 6,200 of 6,358, with refiners at 200. Given the same roles, this
+ * function is within 3 % of every number of both tables.
  *
  * @throws OptionError for roles of another shape, or none where one is needed
  */
 export function allocateScaleKV(
   task: AllocationTask & { readonly roles: Roles },
-  { start, decay }: RefinerDecay = publishedDecay(task.budget),
+  { start, decay, least }: RefinerDecay = publishedDecay(task.budget),
 ): Capacities {
   const { roles, layers, budget, window = WINDOW } = task;
   if (roles.length !== layers) throw new OptionError(`roles: of ${roles.length} layers, not of ${layers}`);
-  return allocate(task, ({ scale, evictions, total, rooms }) => {
+  return allocate(task, ({ scale, total, rooms }) => {
     const isDrafter = roles.map((row, layer) => roleAt(row, layer, scale + 1) === "drafter");
     const drafterRooms = rooms.map((room, layer) => (isDrafter[layer] ? room : 0));
     const refinerRooms = subtract(rooms, drafterRooms);
-    const share = clamp(Math.round(start - decay * evictions), window, budget);
+    const share = clamp(Math.round(Math.max(start - decay * scale, least)), window, budget);
     const kept = sum(refinerRooms.map((room) => Math.min(room, share)));
     const drafters = divide(total - kept, drafterRooms);
     const refiners = divide(total - sum(drafters), refinerRooms);
@@ -119,11 +121,10 @@ function allocate(task: AllocationTask, share: (step: Step) => readonly number[]
   const history = historyAfter(maps);
   checkTask(task, history.at(-1) ?? 0);
   let kept: readonly number[] = Array.from({ length: layers }, () => 0);
-  let evictions = 0;
   return history.map((tokens, scale) => {
     const added = tokens - (history[scale - 1] ?? 0);
     const rooms = kept.map((before) => before + added);
-    kept = tokens <= budget ? rooms : share({ scale, evictions: evictions++, total: layers * budget, rooms });
+    kept = tokens <= budget ? rooms : share({ scale, total: layers * budget, rooms });
     return kept;
   });
 }

@@ -35,7 +35,7 @@ export type CacheSizes = readonly (readonly number[] | null)[];
 
 /** Fields the published code reads; `High` (the number of drafters) and `Limit` (the room they have) it does not. */
 const ROW = z.looseObject({ Max: z.int().positive(), Min: z.int().positive() });
-const TABLE = z.record(z.string().regex(/^Scale [1-9]\d?$/, "not named Scale 1 to Scale 99"), ROW);
+const TABLE = z.record(z.string().regex(/^Scale [1-9]\d?$/), ROW);
 const BLOCK = /^Block (\d+)$/;
 
 /**
@@ -50,21 +50,26 @@ export function parsePublishedTable(json: unknown, file: string): PublishedTable
     const place = issue?.path.join(", ") ?? "";
     throw new BudgetError(`${file}: not a published budget table: ${place}: ${issue?.message ?? "invalid"}`);
   }
-  const rows = Object.entries(parsed.data).map(([name, row]) => ({ name, row, blocks: blocksOf(row) }));
-  const layers = rows[0]?.blocks.length ?? 0;
+  const entries = Object.entries(parsed.data);
+  const layers = blocksOf(entries[0]?.[1] ?? {}).length;
   if (layers === 0) throw new BudgetError(`${file}: not a published budget table: it names no layers`);
-  return {
-    layers,
-    rows: rows
-      .map(({ name, row: { Max, Min }, blocks }) => {
-        const wrong =
-          blocks.length === layers ? blocks.findIndex((value) => value !== 0 && value !== 1) : blocks.length;
-        if (wrong >= 0) throw new BudgetError(`${file}: ${name}, Block ${wrong}: neither 0 nor 1`);
-        const drafters = blocks.flatMap((value, layer) => (value === 1 ? [layer] : []));
-        return { scale: Number(name.slice("Scale ".length)), max: Max, min: Min, drafters };
-      })
-      .sort((a, b) => a.scale - b.scale),
-  };
+  const rows = entries.map(([name, row]) => ({
+    scale: Number(name.slice("Scale ".length)),
+    max: row.Max,
+    min: row.Min,
+    drafters: draftersOf(row, layers, `${file}: ${name}`),
+  }));
+  return { layers, rows: rows.sort((a, b) => a.scale - b.scale) };
+}
+
+/** The layers whose block is 1; `where` begins a message. */
+function draftersOf(row: Readonly<Record<string, unknown>>, layers: number, where: string): number[] {
+  const blocks = blocksOf(row);
+  if (blocks.length !== layers) throw new BudgetError(`${where} has ${blocks.length} blocks, not ${layers}`);
+  return blocks.flatMap((value, layer) => {
+    if (value !== 0 && value !== 1) throw new BudgetError(`${where}, Block ${layer}: neither 0 nor 1`);
+    return value === 1 ? [layer] : [];
+  });
 }
 
 /** Values of `Block 0`, `Block 1`, …; a gap is undefined. */

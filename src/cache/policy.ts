@@ -7,11 +7,9 @@
  * Positions count a layer's tokens as they lie in its cache, oldest first: 0 to cached − 1, then the scale's own tokens.
  */
 
-/** A map of tokens. */
-export interface MapSize {
-  readonly height: number;
-  readonly width: number;
-}
+import type { MapSize } from "../budget/maps.js";
+
+export type { MapSize } from "../budget/maps.js";
 
 /** The run a policy plans for. */
 export interface CacheRun {

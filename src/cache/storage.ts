@@ -2,15 +2,12 @@
  * How keys and values are stored. Whatever the type, layers compute in float32: the stored form is widened inside the
  * graph that reads it and narrowed inside the graph that writes it, so the cache exists in its narrow form only.
  */
+import { CACHE_LAYOUTS, tokenBytes, type StorageType } from "../budget/memory.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import type { ElementType } from "../graph/model.js";
 import * as op from "../graph/ops/index.js";
 
-/** Stored element types. `int8` keeps one float32 scale for every token, row and head. */
-export const STORAGE_TYPES = ["fp32", "fp16", "int8"] as const;
-
-/** One of {@link STORAGE_TYPES}. */
-export type StorageType = (typeof STORAGE_TYPES)[number];
+export { STORAGE_TYPES, type StorageType } from "../budget/memory.js";
 
 /** The element type of a stored array. */
 export const STORED_ELEMENT: Readonly<Record<StorageType, ElementType>> = {
@@ -19,11 +16,9 @@ export const STORED_ELEMENT: Readonly<Record<StorageType, ElementType>> = {
   int8: "int8",
 };
 
-/** Bytes that one token takes in one row: keys and values of `heads` heads of `dim` channels, and their scales. */
+/** Bytes that one token takes in one layer and row: keys and values of `heads` heads of `dim` channels, and their scales. */
 export function bytesPerToken(storage: StorageType, heads: number, dim: number): number {
-  const element = { fp32: 4, fp16: 2, int8: 1 }[storage];
-  const scales = storage === "int8" ? heads * Float32Array.BYTES_PER_ELEMENT : 0;
-  return 2 * (heads * dim * element + scales);
+  return tokenBytes({ width: heads * dim, heads, rows: 1 }, CACHE_LAYOUTS[storage]);
 }
 
 /** Keys or values of some tokens in a graph, as they are stored. */
@@ -56,7 +51,8 @@ export function widen(g: GraphBuilder, storage: StorageType, { data, scale }: St
   if (storage === "fp32") return data;
   const values = op.Cast(g, data, "float32");
   if (!scale) return values;
-  const byHead = op.Reshape(g, values, [0, 0, -1, dim]);
+  // Not by a −1: of an empty cache, as it is before the first scale, nothing tells how long that axis is.
+  const byHead = op.ReshapeTo(g, values, op.Concat(g, [op.Shape(g, scale), g.ints([dim])], 0));
   return op.ReshapeTo(g, op.Mul(g, byHead, op.Unsqueeze(g, scale, [3])), op.Shape(g, data));
 }
 

@@ -1,5 +1,11 @@
 /** The flags that decide what is drawn and on what: shared by every command that draws. */
+import { readFile } from "node:fs/promises";
 import { Option, type Command } from "commander";
+import { parseBudget, type Budget } from "../budget/budget.js";
+import type { ScaleKVScoring } from "../cache/policies/scalekv.js";
+import { POLICY_NAMES, type PolicyName } from "../cache/registry.js";
+import { STORAGE_TYPES, type StorageType } from "../cache/storage.js";
+import { OptionError } from "../errors.js";
 import {
   PIXEL_CLASSES,
   type DrawOptions,
@@ -27,6 +33,10 @@ export interface DrawFlags {
   readonly topP?: number;
   readonly negative?: string;
   readonly positivePrompt?: true;
+  readonly policy?: PolicyName;
+  readonly budget?: string;
+  readonly scoring?: ScaleKVScoring;
+  readonly storage?: StorageType;
 }
 
 /** Seeds are 32-bit keys of the counter-based generator. */
@@ -49,7 +59,7 @@ export function deviceOption(): Option {
 
 /** Adds the model's and the drawing's flags; `defaultModel` is used where none is named. */
 export function addDrawFlags(command: Command, defaultModel: string): Command {
-  return addSamplingFlags(addSizeFlags(addModelFlags(command, defaultModel)));
+  return addCacheFlags(addSamplingFlags(addSizeFlags(addModelFlags(command, defaultModel))));
 }
 
 function addModelFlags(command: Command, defaultModel: string): Command {
@@ -101,13 +111,35 @@ function addSamplingFlags(command: Command): Command {
     .option("--positive-prompt", "append the published words about faces to prompts that name a person");
 }
 
+function addCacheFlags(command: Command): Command {
+  return command
+    .addOption(new Option("--policy <name>", "what stays in the KV cache (default: full)").choices(POLICY_NAMES))
+    .option("--budget <amount>", "how much stays: 10%, 650 (tokens a layer), 200MiB, or a budget file (.json)")
+    .addOption(
+      new Option("--scoring <rule>", "ScaleKV's, as published or of the paper").choices(["reference", "paper"]),
+    )
+    .addOption(new Option("--storage <type>", "how the cache is stored (default: fp32)").choices(STORAGE_TYPES));
+}
+
 function parseLayers(flag: string, text: string): readonly number[] {
   return text.split(",").map((part) => parseInteger(flag, part, LAYER));
 }
 
-/** The loading half of the flags. */
-export function pipelineOptions({ device, vae, textEncoder, threads }: DrawFlags): PipelineOptions {
-  return { device, vae, textEncoder, threads };
+/** The loading half of the flags; reads the budget's file, if it is one. */
+export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions> {
+  const { device, vae, textEncoder, threads, policy, budget, scoring, storage } = flags;
+  const amount = budget?.endsWith(".json") ? await readBudgetFile(budget) : budget;
+  return { device, vae, textEncoder, threads, cache: { policy, budget: amount, scoring, storage } };
+}
+
+async function readBudgetFile(path: string): Promise<Budget> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new OptionError(`--budget ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
+  }
+  return parseBudget(text, path);
 }
 
 /** The drawing half of the flags. */

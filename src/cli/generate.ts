@@ -65,6 +65,7 @@ async function generate(
   load: () => Promise<Pipeline>,
 ): Promise<void> {
   const outputs = await prepareOutputs(prompts.length, flags);
+  const options = await pipelineOptions(flags);
   const status = new StatusLine(process.stderr);
   const onProgress = (event: StageProgress): void => {
     status.update(...describeProgress(event));
@@ -72,7 +73,7 @@ async function generate(
   const { images, report } = await interruptible(async (signal) => {
     try {
       const pipeline = await load();
-      const draw = await pipeline("text-to-image", flags.model, { ...pipelineOptions(flags), signal, onProgress });
+      const draw = await pipeline("text-to-image", flags.model, { ...options, signal, onProgress });
       const onScale = previewWriter(outputs);
       const result = await drawAndDispose(draw, prompts, { ...drawOptions(flags), signal, onProgress, onScale });
       return { images: await writeImages(result.images, outputs), report: result.report };

@@ -21,7 +21,8 @@ const REPORT: RunReport = {
     { name: "scale 2", map: { height: 12, width: 9 }, seconds: 1.5, cacheBytes: MIB / 2, residentBytes: 1234.5 * MIB },
     { name: "vae", seconds: 0.3, cacheBytes: 0, residentBytes: 110 * MIB },
   ],
-  cache: { peakBytes: MIB / 2, duringBytes: MIB, fullBytes: 2 * MIB },
+  storage: "fp32",
+  cache: { peakBytes: MIB / 2, duringBytes: MIB, fullBytes: 2 * MIB, publishedBytes: 3 * MIB },
   weightsBytes: 6.25 * MIB,
   process: { peakBytes: 1300 * MIB },
   seconds: 1.9,
@@ -32,7 +33,7 @@ describe("formatReport", () => {
     const image = { file: "fox.png", width: 144, height: 192, prompt: "a fox", seed: 7 };
     expect(formatReport([image], REPORT)).toBe(
       [
-        "tiny on cpu, full cache: 1 image, 2 scales, 109 tokens each",
+        "tiny on cpu, full cache in fp32: 1 image, 2 scales, 109 tokens each",
         "",
         "stage     map  seconds  cache MiB  resident MiB",
         "text              0.05        0.0         100.0",
@@ -42,6 +43,8 @@ describe("formatReport", () => {
         "total             1.90",
         "",
         "cache       0.5  MiB at most, 25.0 % of the full 2.0",
+        "            1.0  MiB with the new tokens of the layer at work",
+        "            3.0  MiB the published code would hold without a policy",
         "weights     6.3  MiB in memory at most",
         "process  1300.0  MiB at most, as the operating system counts",
         "",
@@ -52,7 +55,7 @@ describe("formatReport", () => {
   });
 
   it("divides by no empty cache", () => {
-    const report = { ...REPORT, images: 2, cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0 } };
+    const report = { ...REPORT, images: 2, cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0, publishedBytes: 0 } };
     expect(formatReport([], report)).toMatch(/: 2 images, [^]*0\.0 % of the full 0\.0/);
   });
 });

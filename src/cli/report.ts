@@ -22,9 +22,10 @@ export function formatReport(images: readonly WrittenImage[], report: RunReport)
   return `${lines.join("\n")}\n`;
 }
 
-function heading({ model, device, policy, images, schedule, tokens }: RunReport): string {
+function heading({ model, device, policy, budget, storage, images, schedule, tokens }: RunReport): string {
+  const kept = budget === undefined ? policy : `${policy} (${budget} tokens a layer)`;
   const count = images === 1 ? "1 image" : `${images} images`;
-  return `${model} on ${device}, ${policy} cache: ${count}, ${schedule.length} scales, ${tokens} tokens each`;
+  return `${model} on ${device}, ${kept} cache in ${storage}: ${count}, ${schedule.length} scales, ${tokens} tokens each`;
 }
 
 function stageTable({ stages, seconds }: RunReport): string {
@@ -55,6 +56,8 @@ function totals({ cache, weightsBytes, process }: RunReport): string {
       mebibytes(cache.peakBytes),
       `MiB at most, ${share.toFixed(1)} % of the full ${mebibytes(cache.fullBytes)}`,
     ],
+    ["", mebibytes(cache.duringBytes), "MiB with the new tokens of the layer at work"],
+    ["", mebibytes(cache.publishedBytes), "MiB the published code would hold without a policy"],
     ["weights", mebibytes(weightsBytes), "MiB in memory at most"],
     ...(process ? [["process", mebibytes(process.peakBytes), "MiB at most, as the operating system counts"]] : []),
   ];

@@ -2,6 +2,9 @@
  * Prompts in, images out, in the thread it is called from. ONNX Runtime blocks that thread while an operator runs, so a
  * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
  */
+import { choosePolicy, type ChosenPolicy } from "../cache/registry.js";
+import { bytesPerToken } from "../cache/storage.js";
+import { OptionError } from "../errors.js";
 import type { ModelFiles } from "../models/assemble.js";
 import { t5LayerBytes } from "../models/t5/config.js";
 import { T5Encoder } from "../models/t5/encoder.js";
@@ -14,7 +17,16 @@ import { Recorder } from "./recorder.js";
 import { resolveSettings, type Settings } from "./settings.js";
 import { encodePrompts } from "./text.js";
 import { loadTokenizer, type Tokenizer } from "./tokenizer.js";
-import type { DrawnImage, DrawOptions, DrawProgress, DrawResult, PipelineOptions, RunReport } from "./types.js";
+import type {
+  CacheOptions,
+  CachePolicyOptions,
+  DrawnImage,
+  DrawOptions,
+  DrawProgress,
+  DrawResult,
+  PipelineOptions,
+  RunReport,
+} from "./types.js";
 
 /** A text encoder whose weights take more than this as float32 is streamed through memory layer by layer. */
 const RESIDENT_TEXT_ENCODER_BYTES = 2 ** 30;
@@ -30,11 +42,12 @@ export class Engine {
     private readonly tokenizer: Tokenizer,
     private readonly encoder: T5Encoder,
     private readonly model: ImageModel,
+    private readonly cache: CacheOptions,
   ) {}
 
   /** Opens a model by the name that `open` knows it by, and loads it; see {@link PipelineOptions}. */
   static async load(name: string, options: PipelineOptions, open: OpenModel): Promise<Engine> {
-    const { threads, signal, onProgress, vae, textEncoder } = options;
+    const { threads, signal, onProgress, vae, textEncoder, cache = {} } = options;
     const device = chooseDevice(options.device ?? "auto");
     configureWasm(options);
     const files = await open(name, { vae, textEncoder });
@@ -42,11 +55,11 @@ export class Engine {
     try {
       const tokenizer = await loadTokenizer(files.textEncoder);
       encoder = await loadEncoder(files, device, options);
-      const model = await ImageModel.load(files, { device, threads }, (done, total) => {
+      const model = await ImageModel.load(files, { device, threads, storage: cache.storage }, (done, total) => {
         signal?.throwIfAborted();
         onProgress?.({ stage: "load", part: "transformer", done, total });
       });
-      return new Engine(files, device, tokenizer, encoder, model);
+      return new Engine(files, device, tokenizer, encoder, model, cache);
     } catch (error) {
       await encoder?.dispose();
       await files.close();
@@ -58,6 +71,7 @@ export class Engine {
   async draw(prompts: readonly string[], options: DrawOptions = {}): Promise<DrawResult> {
     const { config } = this.files.infinity;
     const settings = resolveSettings(options, this.files.defaults, { images: prompts.length, depth: config.depth });
+    const { policy, budget } = this.choosePolicy(options.cache ?? this.cache, settings, prompts.length);
     const recorder = new Recorder();
     const { texts, negatives } = await this.readPrompts(prompts, options);
     await recorder.mark("text", 0);
@@ -65,6 +79,7 @@ export class Engine {
       texts,
       negatives,
       settings,
+      policy,
       recorder,
       checkpoint: () => options.signal?.throwIfAborted(),
       onLayer: (scale, layer) => options.onProgress?.(layerProgress(settings, scale, layer, config.depth)),
@@ -72,13 +87,31 @@ export class Engine {
     });
     options.onProgress?.({ stage: "vae", image: prompts.length, images: prompts.length });
     const images = split(drawn.images, prompts, settings);
-    return { image: images[0]!, images, report: await this.report(settings, recorder, drawn, prompts.length) };
+    return {
+      image: images[0]!,
+      images,
+      report: { ...(await this.report(settings, recorder, drawn, prompts.length)), policy: policy.name, budget },
+    };
   }
 
   /** Frees all sessions and closes the files. */
   async dispose(): Promise<void> {
     await this.encoder.dispose();
     await this.model.dispose();
+  }
+
+  /** The policy for this call's schedule and rows. */
+  private choosePolicy(wish: CachePolicyOptions, { schedule, guided }: Settings, images: number): ChosenPolicy {
+    const { policy = "full", budget, scoring } = wish;
+    if (policy !== "full" && budget === undefined)
+      throw new OptionError(`policy ${policy}: needs a budget, such as 10%`);
+    if (policy === "full" && budget !== undefined)
+      throw new OptionError("policy full: keeps everything and takes no budget");
+    const { depth, heads, width } = this.files.infinity.config;
+    const rows = guided ? 2 * images : images;
+    const tokenBytes = depth * rows * bytesPerToken(this.cache.storage ?? "fp32", heads, width / heads);
+    const task = { model: { depth, heads, width }, maps: schedule.maps, tokenBytes };
+    return choosePolicy({ policy, budget: budget ?? 1, scoring }, task);
   }
 
   private async readPrompts(
@@ -106,16 +139,21 @@ export class Engine {
     await options.onScale?.({ scale, scales: settings.schedule.maps.length, images });
   }
 
-  private async report(settings: Settings, recorder: Recorder, drawn: DrawnBatch, images: number): Promise<RunReport> {
+  private async report(
+    settings: Settings,
+    recorder: Recorder,
+    drawn: DrawnBatch,
+    images: number,
+  ): Promise<Omit<RunReport, "policy" | "budget">> {
     const memory = await processMemoryIfTold();
     return {
       model: this.files.name,
       device: this.device,
-      policy: "full",
       images,
       schedule: settings.schedule.maps,
       tokens: totalTokens(settings.schedule),
       stages: recorder.stages,
+      storage: this.cache.storage ?? "fp32",
       cache: drawn.cache,
       weightsBytes: this.model.weightBytes + this.encoder.weightsBytes,
       process: memory && { peakBytes: memory.peak },

@@ -2,10 +2,11 @@
  * From text features to images: the transformer and the autoencoder at work together. Whoever has features, the engine
  * from prompts or a parity case from a file, draws with this one class.
  */
+import { CACHE_LAYOUTS, cacheBytes } from "../budget/memory.js";
 import type { KeptPositions, KvCache } from "../cache/kv-cache.js";
 import { full } from "../cache/policies/full.js";
 import type { CacheRun, Policy } from "../cache/policy.js";
-import { bytesPerToken, type StorageType } from "../cache/storage.js";
+import type { StorageType } from "../cache/storage.js";
 import { readFloat32 } from "../checkpoint/read.js";
 import { sliceRows } from "../checkpoint/tensor.js";
 import { ModelError } from "../errors.js";
@@ -13,7 +14,7 @@ import { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
 import { Vae } from "../models/bsq-vae/vae.js";
 import type { ImageModelFiles } from "../models/assemble.js";
 import { lookupIn } from "../models/lookup.js";
-import { historyTokens } from "../models/infinity/schedule.js";
+import { historyTokens, totalTokens } from "../models/infinity/schedule.js";
 import { joinTexts, type TextCondition, type TextRows } from "../models/infinity/text.js";
 import { Transformer, type TransformerOptions } from "../models/infinity/transformer.js";
 import { drawScales, type ChooseBits } from "./draw-scales.js";
@@ -105,10 +106,7 @@ export class ImageModel {
     }
     const images = await this.vae.decode(codes.summed);
     await recorder.mark("vae", 0);
-    const { heads, dim } = this.attention;
-    const token = text.rows * bytesPerToken(this.storage, heads, dim);
-    const fullBytes = this.files.infinity.config.depth * historyTokens(settings.schedule) * token;
-    return { images, cache: { peakBytes: cache.peak.held, duringBytes: cache.peak.during, fullBytes } };
+    return { images, cache: this.cacheReport(cache, settings, text.rows) };
   }
 
   /** Frees the sessions and closes the files. */
@@ -151,9 +149,15 @@ export class ImageModel {
     return { layers: depth, heads, maps: schedule.maps };
   }
 
-  private get attention(): { heads: number; dim: number } {
-    const { width, heads } = this.files.infinity.config;
-    return { heads, dim: width / heads };
+  private cacheReport({ peak }: KvCache, { schedule }: Settings, rows: number): CacheReport {
+    const { depth, width, heads } = this.files.infinity.config;
+    const owner = { depth, width, heads, rows };
+    return {
+      peakBytes: peak.held,
+      duringBytes: peak.during,
+      fullBytes: cacheBytes(owner, historyTokens(schedule), CACHE_LAYOUTS[this.storage]),
+      publishedBytes: cacheBytes(owner, totalTokens(schedule), CACHE_LAYOUTS.published),
+    };
   }
 
   private makeCodes({ schedule }: Settings, batch: number): CodeAccumulator {

@@ -3,9 +3,32 @@
  * speak in these types; the engine behind them is `pipeline.ts`.
  */
 import type { ImageSize, PixelClass, ScaleSize } from "../models/infinity/schedule.js";
+import type { Budget } from "../budget/budget.js";
+import type { ScaleKVScoring } from "../cache/policies/scalekv.js";
+import type { PolicyName } from "../cache/registry.js";
+import type { StorageType } from "../cache/storage.js";
 import type { Device } from "../runtime/device.js";
 
 export { PIXEL_CLASSES, type ImageSize, type PixelClass, type ScaleSize } from "../models/infinity/schedule.js";
+
+/** What of the KV cache is kept while an image is drawn. */
+export interface CachePolicyOptions {
+  /** Default `full`. */
+  readonly policy?: PolicyName | undefined;
+  /**
+   * How much stays: a share of the full cache (`10%` or 0.1), tokens a layer (`650`), memory (`200MiB`), or a budget made
+   * by calibration. Needed by every policy but `full`.
+   */
+  readonly budget?: string | number | Budget | undefined;
+  /** ScaleKV's scoring rule: the published code's (`reference`, the default) or the paper's (`paper`). */
+  readonly scoring?: ScaleKVScoring | undefined;
+}
+
+/** What is kept, and how it is stored. */
+export interface CacheOptions extends CachePolicyOptions {
+  /** Element type of cached keys and values. Default `fp32`. */
+  readonly storage?: StorageType | undefined;
+}
 
 /** The only task there is so far. */
 export type Task = "text-to-image";
@@ -31,6 +54,8 @@ export interface PipelineOptions {
    * ending in `/`. Default: beside the script, where bundlers that know `new URL(…, import.meta.url)` put them.
    */
   readonly wasmPaths?: string | undefined;
+  /** The KV cache; what is kept can be chosen anew for each call. Default: all of it, in float32. */
+  readonly cache?: CacheOptions | undefined;
   /** Stops loading; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Told about every part that is loaded. */
@@ -61,6 +86,8 @@ export interface DrawOptions {
   readonly negative?: string | undefined;
   /** Appends the published words about faces to prompts that name a person. Default false. */
   readonly positivePrompt?: boolean | undefined;
+  /** What of the KV cache is kept. Default: as the pipeline was told. */
+  readonly cache?: CachePolicyOptions | undefined;
   /** Stops drawing; the promise then rejects with the signal's reason and nothing stays allocated. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each scale but the last with a small decoded image; waited for. Without it nothing is decoded early. */
@@ -104,6 +131,10 @@ export interface RunReport {
   readonly device: Device;
   /** Cache policy; `full` keeps everything. */
   readonly policy: string;
+  /** Tokens a layer that the policy keeps on average; absent for `full`. */
+  readonly budget?: number | undefined;
+  /** How cached keys and values are stored. */
+  readonly storage: StorageType;
   readonly images: number;
   readonly schedule: readonly ScaleSize[];
   /** Tokens of one image over all scales. */
@@ -140,6 +171,8 @@ export interface CacheReport {
   readonly duringBytes: number;
   /** What it would have held with every token of every scale but the last, in the same storage type. */
   readonly fullBytes: number;
+  /** What the published code would hold for the same images: float32 keys, bfloat16 values, the last scale as well. */
+  readonly publishedBytes: number;
 }
 
 /** One part of a model is loaded, `done` of `total` pieces. */

@@ -56,7 +56,10 @@ async function startModuleWorker(): Promise<RunningWorker> {
   died.catch(() => undefined);
   // Its first message says that it listens.
   const ready = new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
-  await Promise.race([ready, died]);
+  await Promise.race([ready, died]).catch((error: unknown) => {
+    worker.terminate();
+    throw error;
+  });
   return {
     endpoint: worker,
     died,

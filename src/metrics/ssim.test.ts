@@ -79,7 +79,7 @@ describe("ssim", () => {
     );
   });
 
-  it("sees the border where it is mirrored, and not where it is cropped", () => {
+  it("sees the border where it is mirrored, and hardly where it is cropped", () => {
     const inner = picture(20, 20, (x, y) => 10 * x + 2 * y);
     const framed = picture(20, 20, (x, y) => (x % 19 === 0 || y % 19 === 0 ? 255 - 10 * x : 10 * x + 2 * y));
     const cornered = picture(20, 20, (x, y) => (x + y === 0 ? 255 : 10 * x + 2 * y));

@@ -1,7 +1,7 @@
 /**
  * Structural similarity, after Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
- * structural similarity" (2004), equation 13. Around every pixel and for every colour by itself, with the weights w of a
- * Gaussian window (σ 1.5, 11 × 11, sum 1):
+ * structural similarity" (2004), equation 13. Around every pixel and for every colour by itself, with the weights w of
+ * a Gaussian window (σ 1.5, 11 × 11, sum 1):
  *
  *     μa = Σ w·a    σa² = Σ w·a² − μa²    σab = Σ w·a·b − μa·μb
  *
@@ -9,15 +9,15 @@
  *     ssim = ───────────────────────────────────────      C2 = (0.03 · range)²
  *            (μa² + μb² + C1) · (σa² + σb² + C2)
  *
- * A image's value is the mean over pixels and colours.
+ * An image's value is the mean over pixels and colours.
  *
  * Everything in it follows from the sum s = a + b and the difference d = a − b:
  *
- *     2·μa·μb  = (μs² − μd²) / 2      2·σab     = (σs² − σd²) / 2
+ *     2·μa·μb   = (μs² − μd²) / 2     2·σab     = (σs² − σd²) / 2
  *     μa² + μb² = (μs² + μd²) / 2     σa² + σb² = (σs² + σd²) / 2
  *
- * so four maps are blurred (s, d, s², d²) and not five; swapping the images changes no bit; and equal images, where d is
- * 0, give exactly 1. Sums are in double precision. torchmetrics mostly runs in float32, where a variance is a small
+ * so four maps are blurred (s, d, s², d²) and not five; swapping the images changes no bit; and equal images, where d
+ * is 0, give exactly 1. Sums are in double precision. torchmetrics mostly runs in float32, where a variance is a small
  * difference of large numbers: on nearly white images it is 5e-4 beside its own value in float64, which is ours;
  * elsewhere below 1e-4.
  */
@@ -29,7 +29,7 @@ import { checkPair, COLOURS, MAX_LEVEL, sizeOf, type RgbImage } from "./image.js
  *
  * - `reflect`: the image is mirrored there about its outermost pixels (…, 2, 1, 0, 1, 2, …), and every pixel counts;
  *   torchmetrics since its pull request 2721 (2024).
- * - `crop`: only pixels whose window lies inside count, all but the outermost 5; scikit-image, the authors' own program,
+ * - `crop`: only pixels whose window lies inside count, all but the outermost 5; scikit-image, the authors' program,
  *   and torchmetrics before.
  */
 export type SsimBorder = "reflect" | "crop";

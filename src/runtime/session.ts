@@ -4,7 +4,6 @@ import { DeviceError } from "../errors.js";
 import { GATHERED, type GraphModel } from "../graph/model.js";
 import type { Device } from "./device.js";
 import { isNode, ort } from "./ort.js";
-import { values } from "./tensor.js";
 
 /** How a session is made. */
 export interface SessionOptions {
@@ -73,11 +72,25 @@ async function runInBrowser(session: InferenceSession, feeds: Tensors, into: Wan
   const outputs: Record<string, Tensor> = await session.run(feeds, names.length > 0 ? names : session.outputNames);
   for (const [name, target] of Object.entries(into)) {
     if (!target) continue;
-    values(target).set(values(outputs[name]!));
+    copyValues(name, outputs[name]!, target);
     outputs[name] = target;
   }
   await messagesSeenTo();
   return outputs;
+}
+
+/** Copies what an output of any type holds; a place of another size is an error, as it is under Node. */
+function copyValues(name: string, output: Tensor, target: Tensor): void {
+  if (output.dims.join() !== target.dims.join()) {
+    throw new Error(`output ${name} is [${output.dims.join(", ")}], its place is [${target.dims.join(", ")}]`);
+  }
+  bytesOf(target).set(bytesOf(output));
+}
+
+/** The memory of a tensor on the host. */
+function bytesOf(tensor: Tensor): Uint8Array {
+  const { buffer, byteOffset, byteLength } = tensor.data as Exclude<Tensor["data"], string[]>;
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Resolves in a task of its own, after those that wait already; a timer would take 4 ms. */

@@ -106,4 +106,10 @@ describe("a page that is not isolated", () => {
   it("takes the runtime from where it is told", () => {
     expect(fetched.filter((path) => path.endsWith(".wasm"))).toEqual(["/runtime/ort-wasm-simd-threaded.asyncify.wasm"]);
   });
+
+  it("says so where the worker's script cannot be had", async () => {
+    await open.page.route("**/worker-browser.js", (route) => route.abort());
+    const found = await open.page.evaluate(() => window.failure("models/tiny/infinity.pth", {}));
+    expect(found).toBe("Error: the engine's worker failed: its script cannot be loaded");
+  });
 });

@@ -1,0 +1,76 @@
+/** `scalekv bench` as a user runs it. */
+import { describe, expect, it } from "vitest";
+import { scalekv } from "../support/command.js";
+
+/** One row of `bench memory --json`. */
+interface Row {
+  readonly batch: number;
+  readonly share: number;
+  readonly tokens: number;
+  readonly bytes: Readonly<Record<"published" | "fp32" | "fp16" | "int8", number>>;
+}
+
+describe("scalekv bench memory", () => {
+  it("prints the paper's Table 3 for Infinity 2B", async () => {
+    const { code, stdout, stderr } = await scalekv("bench", "memory", "--model", "infinity-2b", "--batch", "8");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe(
+      [
+        "infinity-2b: 32 layers, width 2048, 16 heads; 1M at ratio 1",
+        "MiB of keys and values, two rows an image (guidance)",
+        "",
+        "batch  budget  tokens  published     fp32     fp16     int8",
+        "    8    100%    6425    38550.0  51400.0  25700.0  13251.6",
+        "    8     20%    1300     7800.0  10400.0   5200.0   2681.3",
+        "    8     10%     650     3900.0   5200.0   2600.0   1340.6",
+        "    8      4%     265     1590.0   2120.0   1060.0    546.6",
+        "",
+        "tokens     a layer keeps on average; all earlier scales have 6425, with the last one 10521",
+        "published  fp32 keys and bf16 values, as the paper counts; nothing of the last scale",
+        "int8       with an fp32 scale for every row, head and token",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("prints it in bytes for Infinity 8B with --json", async () => {
+    const { code, stdout } = await scalekv("bench", "memory", "--model", "infinity-8b", "--batch", "1,8", "--json");
+    expect(code).toBe(0);
+    const { model, tokens, rows } = JSON.parse(stdout) as { model: object; tokens: object; rows: Row[] };
+    expect(model).toEqual({ name: "infinity-8b", depth: 40, width: 3584, heads: 28 });
+    expect(tokens).toEqual({ history: 6425, withLastScale: 10521 });
+    const published = rows.filter(({ batch }) => batch === 8).map(({ bytes }) => bytes.published / 2 ** 20);
+    expect(published).toEqual([84_328.125, 17_062.5, 8_531.25, 3_478.125]);
+    expect(rows.map(({ batch, share }) => `${batch} ${share}`)).toHaveLength(8);
+  });
+
+  it("knows other sizes, ratios and the model's own size class", async () => {
+    const { stdout } = await scalekv("bench", "memory", "--model", "infinity-125m", "--ratio", "1.5", "--batch", "1");
+    expect(stdout).toMatch(/^infinity-125m: 12 layers, width 768, 8 heads; 0\.06M at ratio 1\.5\n/);
+    const layer48 = await scalekv("bench", "memory", "--model", "layer48", "--pixels", "0.25M", "--batch", "1");
+    expect(layer48.stdout).toMatch(/^layer48: 48 layers, width 3360, 28 heads; 0\.25M at ratio 1\n/);
+  });
+
+  it("explains itself with --help", async () => {
+    const { code, stdout, stderr } = await scalekv("bench", "memory", "--help");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^Usage: scalekv bench memory /);
+  });
+
+  it.each([
+    [[], "required option '--model <name>' not specified"],
+    [
+      ["--model", "constructor"],
+      "--model constructor: not one of infinity-2b, infinity-8b, infinity-8b-512, infinity-125m, 2B, 8B, layer12, layer16, layer24, layer32, layer40, layer48",
+    ],
+    [["--model", "2B", "--batch", "0"], "--batch 0: not a whole number from 1 to 4096"],
+    [["--model", "2B", "--batch", "1,"], '--batch "": not a whole number from 1 to 4096'],
+    [["--model", "2B", "--ratio", "9"], "--ratio 9: not a number from 0.125 to 8"],
+    [
+      ["--model", "2B", "--pixels", "4M"],
+      "option '--pixels <class>' argument '4M' is invalid. Allowed choices are 0.06M, 0.25M, 0.60M, 1M.",
+    ],
+  ])("ends with code 2 and one line: %j", async (args, line) => {
+    expect(await scalekv("bench", "memory", ...args)).toEqual({ code: 2, stdout: "", stderr: `scalekv: ${line}\n` });
+  });
+});
