@@ -9,10 +9,10 @@ function parse(...args: string[]): DrawFlags {
 }
 
 describe("drawing flags", () => {
-  it("leaves everything to the engine but the model and the device", () => {
+  it("leaves everything to the engine but the model and the device", async () => {
     expect(drawOptions(parse())).toEqual({});
     expect(parse().model).toBe("a-model");
-    expect(pipelineOptions(parse())).toEqual({ device: "cpu" });
+    expect(await pipelineOptions(parse())).toEqual({ device: "cpu" });
   });
 
   it("passes every drawing flag on", () => {
@@ -33,9 +33,20 @@ describe("drawing flags", () => {
     expect(drawOptions(parse("--size", "768x512")).size).toEqual({ width: 768, height: 512 });
   });
 
-  it("passes every loading flag on", () => {
+  it("passes every loading flag on", async () => {
     const flags = parse("--device", "webgpu", "--vae", "v.pth", "--text-encoder", "t5", "--threads", "2");
-    expect(pipelineOptions(flags)).toEqual({ device: "webgpu", vae: "v.pth", textEncoder: "t5", threads: 2 });
+    expect(await pipelineOptions(flags)).toEqual({ device: "webgpu", vae: "v.pth", textEncoder: "t5", threads: 2 });
+  });
+
+  it("passes the cache's flags on, a budget as it is written", async () => {
+    const flags = parse("--policy", "scalekv", "--budget", "10%", "--scoring", "paper", "--storage", "int8");
+    const cache = { policy: "scalekv", budget: "10%", scoring: "paper", storage: "int8" };
+    expect((await pipelineOptions(flags)).cache).toEqual(cache);
+  });
+
+  it("says in one line which budget file cannot be read", async () => {
+    const flags = parse("--policy", "scalekv", "--budget", "nowhere.json");
+    await expect(pipelineOptions(flags)).rejects.toThrow("--budget nowhere.json: cannot be read (ENOENT)");
   });
 
   it.each([

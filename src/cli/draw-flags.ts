@@ -129,7 +129,9 @@ function parseLayers(flag: string, text: string): readonly number[] {
 export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions> {
   const { device, vae, textEncoder, threads, policy, budget, scoring, storage } = flags;
   const amount = budget?.endsWith(".json") ? await readBudgetFile(budget) : budget;
-  return { device, vae, textEncoder, threads, cache: { policy, budget: amount, scoring, storage } };
+  const asked = [policy, budget, scoring, storage].some((flag) => flag !== undefined);
+  const cache = asked ? { policy, budget: amount, scoring, storage } : undefined;
+  return { device, vae, textEncoder, threads, cache };
 }
 
 async function readBudgetFile(path: string): Promise<Budget> {

@@ -76,7 +76,7 @@ describe("generate", () => {
       expect(engine.disposed).toBe(1);
       expect((await readdir(folder)).sort()).toEqual(["x-0.png", "x-1.png"]);
       expect((await sharp(join(folder, "x-1.png")).raw().toBuffer())[0]).toBe(1);
-      expect(printed).toContain("tiny on cpu, full cache: 2 images, 1 scales, 1 tokens each");
+      expect(printed).toContain("tiny on cpu, full cache in fp32: 2 images, 1 scales, 1 tokens each");
       expect(printed).toContain("random");
     }));
 

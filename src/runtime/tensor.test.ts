@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { float32, int64, values } from "./tensor.js";
+import { float16, float32, int64, int8, values } from "./tensor.js";
 
 it("makes a float32 tensor of the caller's own memory", () => {
   const memory = new Float32Array(10);
@@ -11,6 +11,19 @@ it("makes a float32 tensor of the caller's own memory", () => {
   });
   memory[2] = 7;
   expect(values(tensor)[0]).toBe(7);
+});
+
+it("makes float16 and int8 tensors of the caller's own memory", () => {
+  // 1 as a float16 is 0x3c00. Where JavaScript has a Float16Array the tensor holds one, over the same bits.
+  const halves = Uint16Array.of(0, 0x3c00, 0xbc00);
+  const half = float16(halves.subarray(1), [2, 1]);
+  expect({ type: half.type, dims: half.dims }).toEqual({ type: "float16", dims: [2, 1] });
+  const { buffer, byteOffset, byteLength } = half.data as Uint16Array;
+  expect([buffer, byteOffset, byteLength]).toEqual([halves.buffer, 2, 4]);
+  const bytes = Int8Array.of(-127, 5);
+  const quarter = int8(bytes, [2]);
+  expect({ type: quarter.type, dims: quarter.dims }).toEqual({ type: "int8", dims: [2] });
+  expect(quarter.data).toBe(bytes);
 });
 
 it("makes an int64 tensor of whole numbers", () => {
