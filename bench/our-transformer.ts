@@ -1,6 +1,10 @@
-/** One timed run of our transformer on the checkpoint and inputs of `pytorch_transformer.py`; prints one JSON line. */
+/**
+ * One timed run of our transformer on the checkpoint and inputs of `pytorch_transformer.py`; prints one JSON line.
+ * Arguments: the folder; then, for a compressed cache, policy, budget and storage type.
+ */
 import { writeFile } from "node:fs/promises";
-import { full } from "../src/cache/policies/full.js";
+import { choosePolicy, type PolicyName } from "../src/cache/registry.js";
+import type { StorageType } from "../src/cache/storage.js";
 import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32, readNumbers } from "../src/checkpoint/read.js";
 import { sliceRows, type StoredTensor } from "../src/checkpoint/tensor.js";
@@ -12,19 +16,23 @@ import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
 import { joinTexts } from "../src/models/infinity/text.js";
 import { Transformer } from "../src/models/infinity/transformer.js";
 import { lookupIn } from "../src/models/lookup.js";
-import { processMemory } from "../src/runtime/memory.js";
+import { collectGarbage, processMemory } from "../src/runtime/memory.js";
 
 const GUIDANCE = 3;
 const THREADS = 2;
 /** Scales of the untimed run before the timed one. */
 const WARM_SCALES = 5;
 
-const folder = process.argv[2]!;
+const [folder = "", policy = "full", budget = "10%", storage = "fp32"] = process.argv.slice(2);
 const checkpoint = await openCheckpoint(`${folder}/infinity.pth`);
 const { tensors: inputs } = await openCheckpoint(`${folder}/inputs.pth`);
 const lookup = lookupIn(checkpoint.tensors, checkpoint.path);
 const config = { ...inferInfinityConfig(checkpoint.tensors, checkpoint.path), patchify: false };
-const transformer = await Transformer.load(config, lookup, { device: "cpu", threads: THREADS });
+const transformer = await Transformer.load(config, lookup, {
+  device: "cpu",
+  threads: THREADS,
+  storage: storage as StorageType,
+});
 
 const input = (name: string): StoredTensor => lookupIn(inputs, folder)(name);
 const text = await readFloat32(input("text"));
@@ -38,13 +46,18 @@ function settingsOf(name: (typeof PIXEL_CLASSES)[number]): ReturnType<typeof res
   return resolveSettings({ topK: 1 }, defaults, { images: 1, depth: config.depth });
 }
 
+let cachePeak = 0;
+
 /** Draws the first `count` scales and returns the last one's logits. */
 async function draw(count: number): Promise<Float32Array> {
   const whole = settingsOf(pixels);
   const settings = { ...whole, schedule: { ...whole.schedule, maps: whole.schedule.maps.slice(0, count) } };
   const unconditional = await readFloat32(sliceRows(lookup("cfg_uncond"), 0, text.length / config.textChannels));
   const rows = joinTexts(config, [await transformer.condition(text), await transformer.condition(unconditional)]);
-  const plan = full.plan({ layers: config.depth, heads: config.heads, maps: settings.schedule.maps });
+  const model = { depth: config.depth, heads: config.heads, width: config.width };
+  const task = { model, maps: settings.schedule.maps, tokenBytes: 1 };
+  const chosen = choosePolicy({ policy: policy as PolicyName, budget }, task).policy;
+  const plan = chosen.plan({ layers: config.depth, heads: config.heads, maps: settings.schedule.maps });
   const cache = transformer.makeCache(2, plan);
   let last = new Float32Array(0);
   await drawScales({
@@ -60,15 +73,19 @@ async function draw(count: number): Promise<Float32Array> {
     },
     checkpoint: () => undefined,
   });
+  cachePeak = cache.peak.during;
   cache.dispose();
   return last;
 }
 
 await draw(Math.min(scales, WARM_SCALES));
+await collectGarbage();
+const { resident: loadedBytes } = await processMemory();
 const begun = performance.now();
 const logits = await draw(scales);
 const seconds = (performance.now() - begun) / 1000;
 await writeFile(`${folder}/our-logits.bin`, logits);
 const { peak } = await processMemory();
-console.log(JSON.stringify({ engine: "scalekv", seconds: Number(seconds.toFixed(3)), peakBytes: peak }));
+const memory = { loadedBytes, peakBytes: peak, cacheBytes: cachePeak };
+console.log(JSON.stringify({ engine: "scalekv", policy, seconds: Number(seconds.toFixed(3)), ...memory }));
 await transformer.dispose();

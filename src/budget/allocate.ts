@@ -35,7 +35,11 @@ interface Step {
   readonly rooms: readonly number[];
 }
 
-/** Every layer the same: the budget, or all there is. */
+/**
+ * Every layer the same: the budget, or all there is.
+ *
+ * @throws OptionError, as every allocation, for a budget below the window or a number that is not whole
+ */
 export function allocateUniform(task: AllocationTask): Capacities {
   return allocate(task, ({ total, rooms }) => divide(total, rooms));
 }
@@ -71,8 +75,9 @@ export interface RefinerDecay {
 }
 
 /**
- * The paper's B_r(0) = 600 and δ = 70 at 650 tokens a layer, in proportion for other budgets. The paper names no end of
- * the decay, though 600 − 70 · k is negative from the tenth scale on; 200 is the least that a published table gives.
+ * The paper's B_r(0) = 600 and δ = 70 at 650 tokens a layer, in proportion for other budgets. By themselves they would
+ * be negative from the tenth scale on; the end of the decay is read off the published tables, none of which goes below
+ * 200.
  */
 export function publishedDecay(budget: number): RefinerDecay {
   return { start: (600 / 650) * budget, decay: (70 / 650) * budget, least: (200 / 650) * budget };
@@ -80,8 +85,8 @@ export function publishedDecay(budget: number): RefinerDecay {
 
 /**
  * ScaleKV's Eq. 4: after scale k refiners keep B_r(k) = B_r(0) − δ · k, and drafters share what that saves; what they
- * have no room for goes back to the refiners. Each side divides evenly, remainders to its first layers. The roles are
- * those of scale k + 1, which reads what is kept.
+ * have no room for goes back to the refiners. No share falls below the window. Each side divides evenly, remainders to
+ * its first layers. The roles are those of scale k + 1, which reads what is kept.
  *
  * What the published 10 % tables do: refiners are down at the 200 tokens where their decay ends whenever something is
  * evicted, so what is saved exceeds the drafters' room. Drafters therefore keep all they can (less a few tokens, so

@@ -85,9 +85,9 @@ describe("resolveAmount", () => {
   });
 
   it.each([
-    ["15", "budget 15: 15 tokens a layer, fewer than the window's 16"],
-    ["0.1%", "budget 0.1%: 7 tokens a layer, fewer than the window's 16"],
-    ["1KiB", "budget 0.0009765625MiB: 1 tokens a layer, fewer than the window's 16"],
+    ["15", "budget 15: 15 a layer, below the window of 16 tokens"],
+    ["0.1%", "budget 0.1%: 7 a layer, below the window of 16 tokens"],
+    ["1KiB", "budget 0.0009765625MiB: 1 a layer, below the window of 16 tokens"],
   ])("refuses %s", (text, message) => {
     const resolve = () => resolveAmount(parseAmount(text), { maps: MAPS, bytesPerToken: 1000 });
     expect(resolve).toThrow(new OptionError(message));

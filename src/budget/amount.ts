@@ -53,9 +53,9 @@ function amountOfText(text: string): Amount | undefined {
 const PUBLISHED_HISTORY = 6425;
 
 /**
- * The shares that the paper names, and the tokens it means by them. Its tables of memory are exact multiples of these
- * (7,800, 3,900 and 1,590 of 38,550 MiB), so they are no roundings of ours: 20 % and 10 % are 1,285 and 642.5 rounded
- * up to 1,300 and 650, while 265 is not 4 % of 6,425 (257) but the tokens of the first six maps.
+ * The shares that the paper names, and the tokens it means by them. Its figures of memory are exact multiples of these
+ * (7,800, 3,900 and 1,590 of 38,550 MiB). No one rounding gives all three: 1,300 and 650 are 1,285 and 642.5 rounded up,
+ * while 4 % would be 257; 265 is as many tokens as the first six maps have.
  */
 const PUBLISHED_SHARES: readonly (readonly [share: number, tokens: number])[] = [
   [0, 0],
@@ -98,7 +98,7 @@ export function resolveAmount(amount: Amount, { maps, bytesPerToken, window = WI
   const tokens = amountInTokens(amount, history, bytesPerToken);
   const least = Math.min(window, history);
   if (tokens < least) {
-    throw new OptionError(`budget ${written(amount)}: ${tokens} tokens a layer, fewer than the window's ${least}`);
+    throw new OptionError(`budget ${written(amount)}: ${tokens} a layer, below the window of ${least} tokens`);
   }
   return Math.min(tokens, history);
 }

@@ -98,9 +98,9 @@ const REFUSED: readonly (readonly [wrong: object, line: string])[] = [
   [{ extra: 1 }, 'not a budget: : Unrecognized key: "extra"'],
   [{ base: 0.5 }, "not a budget: base: Invalid input: expected int, received number"],
   [{ made: { by: "x", prompts: "abc", seed: null } }, "not a budget: made.prompts: not a SHA-256 in hexadecimal"],
-  [{ roles: BUDGET.roles.slice(1) }, "roles [layer][scale] has 1 rows, not 2"],
-  [{ roles: BUDGET.roles.map((row) => row.slice(1)) }, "roles [layer][scale] has a row of 3 values, not 4"],
-  [{ capacities: BUDGET.capacities.slice(1) }, "capacities [scale][layer] has 2 rows, not 3"],
+  [{ roles: BUDGET.roles.slice(1) }, "roles [layer][scale]: number of rows 1, not 2"],
+  [{ roles: BUDGET.roles.map((row) => row.slice(1)) }, "roles [layer][scale]: a row of length 3, not 4"],
+  [{ capacities: BUDGET.capacities.slice(1) }, "capacities [scale][layer]: number of rows 2, not 3"],
   [
     {
       capacities: [
@@ -125,7 +125,7 @@ const REFUSED: readonly (readonly [wrong: object, line: string])[] = [
     { statistics: { ...BUDGET.statistics, z: [[null]] } },
     "not a budget: statistics.z.0: Too small: expected array to have >=2 items",
   ],
-  [{ segments: { ...BUDGET.segments, sinks: 2 } }, "segments.order [scale][slot] has 2 rows, not 1"],
+  [{ segments: { ...BUDGET.segments, sinks: 2 } }, "segments.order [scale][slot]: number of rows 2, not 1"],
   [
     {
       segments: {
@@ -198,7 +198,7 @@ describe("fitBudget", () => {
         { height: 1, width: 1 },
         { height: 4, width: 3 },
       ],
-      "made for 0.25M at ratio 1, where map 1 is 4x4; 4x3 is to be drawn",
+      "made for 0.25M at ratio 1, where map 1 is 4x4; 3x4 is to be drawn",
     ],
   ])("refuses another model or schedule", (otherModel, maps, line) => {
     expect(() => fitBudget(BUDGET, otherModel, maps, "b.json")).toThrow(new BudgetError(`b.json: ${line}`));

@@ -97,7 +97,7 @@ export function parseBudget(text: string, file: string): Budget {
   return checkBudget(json, file);
 }
 
-/** Checks an object as {@link parseBudget} does a text; fields come back in the file's order. */
+/** Checks an object as {@link parseBudget} does a text; fields come back in the order of the schema. */
 export function checkBudget(json: unknown, file: string): Budget {
   const parsed = SCHEMA.safeParse(json);
   if (!parsed.success) {
@@ -109,31 +109,25 @@ export function checkBudget(json: unknown, file: string): Budget {
   return parsed.data;
 }
 
-/** A table that has not as many rows or columns as the model has layers and heads and the schedule scales. */
+/** A table whose rows and columns are not those of the model's layers and heads and the schedule's scales. */
 function shapeProblem({ model, schedule, roles, capacities, statistics, segments }: Budget): string | undefined {
   const { depth, heads } = model;
   const scales = schedule.maps.length;
-  const tables: readonly (readonly [string, readonly (readonly unknown[])[], number, number])[] = [
+  const evicted = Math.max(scales - 1 - (segments?.sinks ?? 0), 0);
+  const tables: readonly (readonly [string, readonly (readonly unknown[])[] | undefined, number, number])[] = [
     ["roles [layer][scale]", roles, depth, scales],
     ["capacities [scale][layer]", capacities, scales - 1, depth],
-    ...(statistics
-      ? ([
-          ["statistics.asi [layer][scale]", statistics.asi, depth, scales],
-          ["statistics.z [layer][scale]", statistics.z, depth, scales],
-        ] as const)
-      : []),
-    ...(segments
-      ? ([
-          ["segments.mass [layer][head]", segments.mass, depth, heads],
-          ["segments.mass [layer × head][scale]", segments.mass.flat(), depth * heads, scales - 1],
-          ["segments.order [scale][slot]", segments.order, Math.max(scales - 1 - segments.sinks, 0), depth * heads],
-        ] as const)
-      : []),
+    ["statistics.asi [layer][scale]", statistics?.asi, depth, scales],
+    ["statistics.z [layer][scale]", statistics?.z, depth, scales],
+    ["segments.mass [layer][head]", segments?.mass, depth, heads],
+    ["segments.mass [layer × head][scale]", segments?.mass.flat(), depth * heads, scales - 1],
+    ["segments.order [scale][slot]", segments?.order, evicted, depth * heads],
   ];
   for (const [name, table, rows, columns] of tables) {
-    if (table.length !== rows) return `${name} has ${table.length} rows, not ${rows}`;
+    if (!table) continue;
+    if (table.length !== rows) return `${name}: number of rows ${table.length}, not ${rows}`;
     const wrong = table.find((row) => row.length !== columns);
-    if (wrong) return `${name} has a row of ${wrong.length} values, not ${columns}`;
+    if (wrong) return `${name}: a row of length ${wrong.length}, not ${columns}`;
   }
   return undefined;
 }
@@ -161,7 +155,8 @@ function orderProblem({ model, segments }: Budget): string | undefined {
 
 /**
  * The budget for the model and maps at hand. One made for a larger size class of the same ratio is cut to the scales
- * that are drawn: size classes of a ratio begin alike.
+ * that are drawn, as size classes of a ratio begin alike. What is left keeps its capacities, a larger share of the
+ * smaller cache, and still names the size class that it was made for.
  *
  * @throws BudgetError for another model, another ratio, or more scales than the budget knows
  */
@@ -177,8 +172,8 @@ export function fitBudget(budget: Budget, model: BudgetModel, maps: readonly Map
   for (const [scale, { height, width }] of maps.entries()) {
     const map = known[scale];
     if (map?.height === height && map.width === width) continue;
-    const expected = map ? `${map.height}x${map.width}` : "none";
-    throw new BudgetError(`${madeFor}, where map ${scale} is ${expected}; ${height}x${width} is to be drawn`);
+    const expected = map ? `${map.width}x${map.height}` : "none";
+    throw new BudgetError(`${madeFor}, where map ${scale} is ${expected}; ${width}x${height} is to be drawn`);
   }
   return maps.length === known.length ? budget : cut(budget, maps.length);
 }

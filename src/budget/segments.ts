@@ -56,7 +56,8 @@ export interface EvictionTask {
 
 /**
  * How many slots of the order have lost their segment after scale k, k = 0 … K − 2; the number is the same for every
- * source scale from the first after the sinks to k itself. It is the smallest x for which
+ * source scale from the first after the sinks to k itself. Counted when all layers are through with scale k, it is the
+ * smallest x for which
  *
  *     (slots − x) · history(k) + x · sinkTokens ≤ slots · budget.
  *

@@ -6,15 +6,16 @@ import {
   laneNumbers,
   laneOf,
   noise,
+  positionsOf,
   tokensOf,
   widened,
 } from "../../test/support/cache.js";
 import { runModel } from "../../test/support/graph.js";
 import { CPU_TARGET } from "../graph/model.js";
 import type { Tensors } from "../runtime/session.js";
-import { float32, int64, type Tensor } from "../runtime/tensor.js";
+import { float32, int64, values, type Tensor } from "../runtime/tensor.js";
 import { buildAppend, buildKeep, buildNarrow, buildSelect, type CommitShape } from "./commit-graph.js";
-import type { Scoring } from "./policy.js";
+import type { Scored, Scoring } from "./policy.js";
 import { STORAGE_TYPES } from "./storage.js";
 
 interface Cache extends CommitShape {
@@ -84,14 +85,14 @@ function expectKept(found: Tensors, stored: Tensors, positions: readonly (readon
   }
 }
 
-/** Positions [lane][kept] of a tensor [lanes, kept]. */
-function positionsOf(tensor: Tensor): number[][] {
-  const [lanes = 0, kept = 0] = tensor.dims;
-  const all = Array.from(tensor.data as BigInt64Array, Number);
-  return Array.from({ length: lanes }, (_, lane) => all.slice(lane * kept, (lane + 1) * kept));
-}
-
 const everything = ({ cached, fresh }: Cache): number[] => [...new Array<number>(cached + fresh).keys()];
+
+/** So many of the cache's positions, in no order. */
+function somePositions(cache: Cache, count: number, phase: number): number[] {
+  const all = everything(cache);
+  const order = noise(all.length, cache.seed + phase);
+  return all.sort((a, b) => order[a]! - order[b]!).slice(0, count);
+}
 
 describe("buildAppend and buildKeep", () => {
   it("append puts the new tokens, narrowed, behind the old ones", async () => {
@@ -110,12 +111,8 @@ describe("buildAppend and buildKeep", () => {
     await fc.assert(
       fc.asyncProperty(caches, fc.double({ min: 0, max: 1, noNaN: true }), async (cache, part) => {
         const lanes = cache.rows * cache.heads;
-        const all = everything(cache);
-        const kept = Math.max(1, Math.round(part * all.length));
-        const positions = Array.from({ length: lanes }, (_, lane) => {
-          const order = noise(all.length, cache.seed + 3 + lane);
-          return [...all].sort((a, b) => order[a]! - order[b]!).slice(0, kept);
-        });
+        const kept = Math.max(1, Math.round(part * everything(cache).length));
+        const positions = Array.from({ length: lanes }, (_, lane) => somePositions(cache, kept, 3 + lane));
         const byToken = Array.from({ length: kept * lanes }, (_, i) => positions[i % lanes]![Math.floor(i / lanes)]!);
         const { stored, feeds } = await storedCache(cache);
         const choice = { positions: int64(byToken, [kept, lanes]), lanes: laneNumbers(lanes) };
@@ -142,31 +139,30 @@ describe("buildSelect", () => {
   const tolerance = ({ storage, whole }: Cache, { contribution }: Scoring): number =>
     whole === undefined || storage === "int8" || contribution === "weight" ? 1e-5 : 0;
 
+  function evictionOf(cache: Cache, windowPart: number, otherPart: number): Scored {
+    const length = everything(cache).length;
+    const inWindow = Math.max(1, Math.round(windowPart * length));
+    const window = somePositions(cache, inWindow, 3).sort((a, b) => a - b);
+    const capacity = inWindow + Math.round(otherPart * (length - inWindow));
+    return { kind: "scored", capacity, window, observers: window.map((p) => Math.max(0, p - cache.cached)) };
+  }
+
   async function check(cache: Cache, scoring: Scoring, windowPart: number, otherPart: number): Promise<void> {
-    const { rows, heads, dim, cached, fresh, seed } = cache;
-    const [lanes, all] = [rows * heads, everything(cache)];
-    const order = noise(all.length, seed + 3);
-    const inWindow = Math.max(1, Math.round(windowPart * all.length));
-    const window = [...all].sort((a, b) => order[a]! - order[b]!).slice(0, inWindow);
-    window.sort((a, b) => a - b);
-    const capacity = inWindow + Math.round(otherPart * (all.length - inWindow));
-    const eviction = {
-      kind: "scored",
-      capacity,
-      window,
-      observers: window.map((p) => Math.max(0, p - cached)),
-    } as const;
-    const observed = numbers(cache, inWindow, 4);
+    const { rows, heads, dim, cached, fresh } = cache;
+    const lanes = rows * heads;
+    const eviction = evictionOf(cache, windowPart, otherPart);
+    const observed = numbers(cache, eviction.observers.length, 4);
 
     const { stored, feeds } = await storedCache(cache);
     const choice = choiceFeeds(eviction, lanes, cached + fresh);
     const found = await runModel(await buildSelect(cache, scoring), { ...feeds, ...choice, observed });
     const { positions: chosen, ...kept } = found;
     const positions = positionsOf(chosen!);
+
     // The graph judges keys as attention will read them: widened from their stored form.
     const keys = widened(stored.kept_k!, stored.kept_k_scale);
     for (let lane = 0; lane < lanes; lane++) {
-      const queries = laneOf(observed.data as Float32Array, lane, lanes, dim);
+      const queries = laneOf(values(observed), lane, lanes, dim);
       const judged = { keys: laneOf(keys, lane, lanes, dim), queries, dim };
       expectSelected(positions[lane]!, judged, eviction, scoring, tolerance(cache, scoring));
     }
@@ -177,15 +173,9 @@ describe("buildSelect", () => {
     await fc.assert(fc.asyncProperty(caches, scorings, parts, parts, check), { numRuns: 100 });
   });
 
-  const CACHE: Cache = {
-    storage: "fp32",
-    rows: 2,
-    heads: 2,
-    dim: 4,
-    cached: 9,
-    fresh: 16,
-    seed: 1,
-    target: CPU_TARGET,
+  const CACHE: Omit<Cache, "storage"> = {
+    ...{ rows: 2, heads: 2, dim: 4, target: CPU_TARGET },
+    ...{ cached: 9, fresh: 16, seed: 1 },
   };
   const AVERAGE: Scoring = { queries: "attention", contribution: "weight", pooling: { kind: "average", size: 5 } };
 

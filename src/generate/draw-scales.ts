@@ -8,9 +8,13 @@ import { rotaryTables } from "../models/infinity/rope.js";
 import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
 import type { TextRows } from "../models/infinity/text.js";
 import type { ScaleContext, Transformer } from "../models/infinity/transformer.js";
+import { collectGarbage } from "../runtime/memory.js";
 import type { Tensor } from "../runtime/tensor.js";
 import { guideLogits } from "./sampling.js";
 import type { Settings } from "./settings.js";
+
+/** Hidden states of more elements than this (16 MiB) are not left to the garbage collector's own time. */
+const LARGE = 2 ** 22;
 
 /** Who decides the bits of a scale: the sampler, or a case that forces them. Returns [batch, tokens, bits of a token]. */
 export type ChooseBits = (scale: number, logits: readonly Float32Array[]) => Uint8Array;
@@ -74,6 +78,7 @@ async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: Sc
     const { y, kept } = await transformer.layer(layer, x, context);
     if (kept) drawing.onKept?.(scale, layer, kept);
     x = y;
+    if (y.size > LARGE) await collectGarbage();
     if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
     drawing.onLayer?.(scale, layer);
   }

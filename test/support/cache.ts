@@ -48,6 +48,12 @@ export function widened(data: Tensor, scale?: Tensor): Float32Array {
   return stored.map((level, i) => level * scales[Math.floor(i / dim)]!);
 }
 
+/** Positions [lane][kept] of a graph's output [lanes, kept]. */
+export function positionsOf({ dims: [lanes = 0, kept = 0], data }: Tensor): number[][] {
+  const all = Array.from(data as BigInt64Array, Number);
+  return Array.from({ length: lanes }, (_, lane) => all.slice(lane * kept, (lane + 1) * kept));
+}
+
 /** The inputs of a select graph that say what is chosen, for a cache of `length` tokens in all. */
 export function choiceFeeds({ capacity, window }: Scored, lanes: number, length: number): Record<string, Tensor> {
   const excluded = Float32Array.from({ length }, (_, position) => (window.includes(position) ? -Infinity : 0));
