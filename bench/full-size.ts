@@ -21,7 +21,9 @@ try {
   const args = ["scripts/scalekv.mjs", "generate", "a red fox in the snow", "--model", folder, "--out", out, ...wanted];
   const started = performance.now();
   const code = await new Promise((done) => spawn(process.execPath, args, { stdio: "inherit" }).once("exit", done));
-  console.log(`the whole command took ${((performance.now() - started) / 1000).toFixed(0)} s, exit code ${code}`);
+  console.log(
+    `the whole command took ${((performance.now() - started) / 1000).toFixed(0)} s, exit code ${String(code)}`,
+  );
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

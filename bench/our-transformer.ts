@@ -49,14 +49,14 @@ function settingsOf(name: (typeof PIXEL_CLASSES)[number]): ReturnType<typeof res
 let cachePeak = 0;
 
 /** Draws the first `count` scales and returns the last one's logits. */
-async function draw(count: number): Promise<Float32Array> {
+async function draw(count: number, policyName = policy as PolicyName): Promise<Float32Array> {
   const whole = settingsOf(pixels);
   const settings = { ...whole, schedule: { ...whole.schedule, maps: whole.schedule.maps.slice(0, count) } };
   const unconditional = await readFloat32(sliceRows(lookup("cfg_uncond"), 0, text.length / config.textChannels));
   const rows = joinTexts(config, [await transformer.condition(text), await transformer.condition(unconditional)]);
   const model = { depth: config.depth, heads: config.heads, width: config.width };
   const task = { model, maps: settings.schedule.maps, tokenBytes: 1 };
-  const chosen = choosePolicy({ policy: policy as PolicyName, budget }, task).policy;
+  const chosen = choosePolicy({ policy: policyName, budget }, task).policy;
   const plan = chosen.plan({ layers: config.depth, heads: config.heads, maps: settings.schedule.maps });
   const cache = transformer.makeCache(2, plan);
   let last = new Float32Array(0);
@@ -78,7 +78,7 @@ async function draw(count: number): Promise<Float32Array> {
   return last;
 }
 
-await draw(Math.min(scales, WARM_SCALES));
+await draw(Math.min(scales, WARM_SCALES), "full");
 await collectGarbage();
 const { resident: loadedBytes } = await processMemory();
 const begun = performance.now();

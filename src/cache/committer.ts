@@ -1,12 +1,13 @@
 /**
- * The sessions that carry a plan out: narrow, append, keep, select. None has weights, so one of each serves all layers
- * and all images of a model; each is made when first needed.
+ * The sessions that carry a plan out: narrow, append, keep, select; and the one that measures. None has weights, so one
+ * of each serves all layers and all images of a model; each is made when first needed.
  */
 import type { GraphModel } from "../graph/model.js";
 import { Session, type SessionOptions, type Tensors } from "../runtime/session.js";
 import { float32, int64, type Tensor } from "../runtime/tensor.js";
 import { buildAppend, buildKeep, buildNarrow, buildSelect, type CommitShape } from "./commit-graph.js";
 import type { Scored, Scoring } from "./policy.js";
+import { buildStatistics } from "./statistics-graph.js";
 
 /** Outputs of a run: tensors to write into, or null to have them allocated. Undefined asks for all of them. */
 export type Into = Readonly<Record<string, Tensor | null>> | undefined;
@@ -58,6 +59,11 @@ export class Committer {
       lanes: laneNumbers(lanes),
     };
     return session.run({ ...feeds, ...given }, into);
+  }
+
+  /** How attention is spread over the cached tokens and the new ones; see `buildStatistics`. */
+  async statistics(feeds: Tensors): Promise<Tensors> {
+    return (await this.session("statistics", () => buildStatistics(this.shape))).run(feeds);
   }
 
   /** Frees the sessions. */

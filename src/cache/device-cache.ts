@@ -3,9 +3,10 @@
  * come to the host.
  */
 import type { Tensors } from "../runtime/session.js";
-import { float32, int64, type Tensor } from "../runtime/tensor.js";
+import { float32, int64 } from "../runtime/tensor.js";
 import type { Committer } from "./committer.js";
 import { CacheAccount, type CachePeak, type CacheShape, type KeptPositions, type KvCache } from "./kv-cache.js";
+import { emptyArray, storedTensor } from "./stored-tensor.js";
 
 /** A cache on a device; see the file's head. */
 export class DeviceCache implements KvCache {
@@ -16,10 +17,12 @@ export class DeviceCache implements KvCache {
     private readonly shape: CacheShape,
     private readonly committer: Committer,
   ) {
-    const { rows, heads, dim, plan } = shape;
-    const none = (): Tensor => float32(new Float32Array(0), [0, rows, heads * dim]);
     this.account = new CacheAccount(shape);
-    this.layers = Array.from({ length: plan.lengths[0]?.length ?? 0 }, () => ({ past_k: none(), past_v: none() }));
+    this.layers = Array.from({ length: shape.plan.lengths[0]?.length ?? 0 }, () => emptyLayer(shape));
+  }
+
+  get scales(): number {
+    return this.shape.plan.fresh.length;
   }
 
   feeds(layer: number, scale: number): Tensors {
@@ -80,4 +83,12 @@ export class DeviceCache implements KvCache {
   private get lanes(): number {
     return this.shape.rows * this.shape.heads;
   }
+}
+
+/** What a layer's graph reads before the first scale: no tokens, in their stored form. */
+function emptyLayer({ rows, heads, dim, storage }: CacheShape): Tensors {
+  const values = storedTensor(emptyArray(storage, 0), [0, rows, heads * dim]);
+  const scales = float32(new Float32Array(0), [0, rows, heads]);
+  const narrow = storage === "int8" ? { past_k_scale: scales, past_v_scale: scales } : {};
+  return { past_k: values, past_v: values, ...narrow };
 }

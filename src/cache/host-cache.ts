@@ -5,17 +5,15 @@
  * that the layers share.
  */
 import type { Tensors } from "../runtime/session.js";
-import { float16, float32, int64, int8, type Tensor } from "../runtime/tensor.js";
+import { float32, int64, type Tensor } from "../runtime/tensor.js";
 import type { Committer } from "./committer.js";
 import { CacheAccount, type CachePeak, type CacheShape, type KeptPositions, type KvCache } from "./kv-cache.js";
 import type { Eviction } from "./policy.js";
-import type { StorageType } from "./storage.js";
-
-type Data = Float32Array | Uint16Array | Int8Array;
+import { emptyArray, storedTensor, type StoredData } from "./stored-tensor.js";
 
 /** Keys or values of one layer: [room, rows, C], and for int8 [room, rows, heads]. */
 interface StoredArray {
-  readonly data: Data;
+  readonly data: StoredData;
   readonly scale?: Float32Array | undefined;
 }
 
@@ -43,6 +41,10 @@ export class HostCache implements KvCache {
     this.width = shape.heads * shape.dim;
     this.account = new CacheAccount(shape);
     this.layers = Array.from({ length: shape.plan.lengths[0]?.length ?? 0 }, () => this.allocate(0));
+  }
+
+  get scales(): number {
+    return this.shape.plan.fresh.length;
   }
 
   feeds(layer: number, scale: number): Tensors {
@@ -174,7 +176,7 @@ export class HostCache implements KvCache {
     if (old.tokens + this.freshTokens(scale) <= old.room) return;
     const next = this.allocate(this.roomFrom(layer, scale));
     for (const name of NAMES) {
-      next[name].data.set(old[name].data as never);
+      next[name].data.set(old[name].data);
       if (old[name].scale) next[name].scale?.set(old[name].scale);
     }
     next.tokens = old.tokens;
@@ -208,7 +210,7 @@ export class HostCache implements KvCache {
   /** Tokens `start` to `start + tokens` of an array as tensors: the values under `name`, int8's scales beside them. */
   private views({ data, scale }: StoredArray, start: number, tokens: number, name: string): Record<string, Tensor> {
     const { rows, heads } = this.shape;
-    const part = <A extends Data>(array: A, columns: number): A =>
+    const part = <A extends StoredData>(array: A, columns: number): A =>
       array.subarray(start * rows * columns, (start + tokens) * rows * columns) as A;
     const tensor = storedTensor(part(data, this.width), [tokens, rows, this.width]);
     if (!scale) return { [name]: tensor };
@@ -224,20 +226,4 @@ export class HostCache implements KvCache {
     if (this.scratch[name].length < length) this.scratch[name] = new Float32Array(length);
     return float32(this.scratch[name].subarray(0, length), [fresh, this.shape.rows, this.width]);
   }
-}
-
-function emptyArray(storage: StorageType, length: number): Data {
-  switch (storage) {
-    case "fp32":
-      return new Float32Array(length);
-    case "fp16":
-      return new Uint16Array(length);
-    case "int8":
-      return new Int8Array(length);
-  }
-}
-
-function storedTensor(data: Data, shape: readonly number[]): Tensor {
-  if (data instanceof Float32Array) return float32(data, shape);
-  return data instanceof Uint16Array ? float16(data, shape) : int8(data, shape);
 }

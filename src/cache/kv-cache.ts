@@ -28,6 +28,8 @@ export interface KeptPositions {
 
 /** A cache under way; scales come in order, and within a scale the layers. */
 export interface KvCache {
+  /** How many scales it takes the tokens of: all but the last, on which none looks back. */
+  readonly scales: number;
   /** The inputs of a layer's graph that the cache provides: `past_k`, `past_v` and their scales, `observers`. */
   feeds(layer: number, scale: number): Tensors;
   /** Where the layer's graph writes what the cache takes from it; undefined where the device allocates all outputs. */

@@ -25,7 +25,8 @@ describe("lengthAfter", () => {
 
 describe("planEvictions", () => {
   it("lets the cache grow by every map but the last where nothing is evicted", () => {
-    const { lengths, evictions } = planEvictions(RUN, () => NONE);
+    const { fresh, lengths, evictions } = planEvictions(RUN, () => NONE);
+    expect(fresh).toEqual([1, 4, 6]);
     expect(lengths).toEqual([
       [1, 1],
       [5, 5],
@@ -73,7 +74,7 @@ describe("planEvictions", () => {
   });
 
   it("plans nothing for a run of one map, after which no scale follows", () => {
-    const { evictions, lengths } = planEvictions({ ...RUN, maps: MAPS.slice(0, 1) }, () => SCORED);
-    expect([evictions, lengths]).toEqual([[], []]);
+    const { fresh, evictions, lengths } = planEvictions({ ...RUN, maps: MAPS.slice(0, 1) }, () => SCORED);
+    expect([fresh, evictions, lengths]).toEqual([[], [], []]);
   });
 });

@@ -1,38 +1,20 @@
 /** `scalekv generate`: prompts in, image files and a report out. */
 import { Command } from "commander";
-import type { Draw, DrawnImage, DrawOptions, DrawResult, Pipeline, RunReport } from "../generate/types.js";
+import type { Pipeline } from "../generate/types.js";
 import { DEFAULT_MODEL, EMBEDDED_MODEL } from "../models/catalogue.js";
+import { comparisonJson, formatComparison } from "./compare-report.js";
+import { compare, prepareComparison, type ComparisonOutputs, type DrawOnce } from "./compare.js";
 import { addDrawFlags, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
-import {
-  checkWritable,
-  encodingOf,
-  makeFolder,
-  numberedFiles,
-  previewFile,
-  writeImage,
-  type Encoding,
-} from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { parseInteger } from "./numbers.js";
+import { prepareOutputs, previewWriter, writeImages, type OutputFlags, type Outputs } from "./outputs.js";
 import { StatusLine, describeProgress, type StageProgress } from "./progress.js";
-import { formatReport, written, type WrittenImage } from "./report.js";
+import { formatReport } from "./report.js";
 
-interface GenerateFlags extends DrawFlags {
-  readonly out: string;
-  readonly quality?: number;
-  readonly previews?: string;
+interface GenerateFlags extends DrawFlags, OutputFlags {
+  readonly compare?: true;
   readonly json?: true;
 }
-
-/** Where everything goes; checked before the model is touched. */
-interface Outputs {
-  readonly files: readonly string[];
-  readonly encoding: Encoding;
-  readonly previews: string | undefined;
-}
-
-/** Previews are small: losing nothing of them costs little. */
-const PREVIEW_ENCODING: Encoding = { format: "png", quality: 100 };
 
 /** Nobody should wonder at the picture of a first try. */
 const EMBEDDED_NOTE = `
@@ -53,10 +35,17 @@ export function generateCommand(load: () => Promise<Pipeline> = loadEngine): Com
       parseInteger("--quality", text, { min: 1, max: 100 }),
     )
     .option("--previews <dir>", "also write the image as it stands after every scale")
+    .option("--compare", "draw with the full cache as well, and write and measure the difference")
     .option("--json", "print the report as JSON");
   return addDrawFlags(command, DEFAULT_MODEL).action((prompts: string[], flags: GenerateFlags) =>
     generate(prompts, flags, load),
   );
+}
+
+/** A report in both of its forms. */
+interface Printable {
+  readonly text: string;
+  readonly json: object;
 }
 
 async function generate(
@@ -66,60 +55,37 @@ async function generate(
 ): Promise<void> {
   const outputs = await prepareOutputs(prompts.length, flags);
   const options = await pipelineOptions(flags);
+  const comparison = flags.compare && (await prepareComparison(outputs, options.cache));
   const status = new StatusLine(process.stderr);
   const onProgress = (event: StageProgress): void => {
     status.update(...describeProgress(event));
   };
-  const { images, report } = await interruptible(async (signal) => {
+  const { text, json } = await interruptible(async (signal) => {
     try {
       const pipeline = await load();
       const draw = await pipeline("text-to-image", flags.model, { ...options, signal, onProgress });
-      const onScale = previewWriter(outputs);
-      const result = await drawAndDispose(draw, prompts, { ...drawOptions(flags), signal, onProgress, onScale });
-      return { images: await writeImages(result.images, outputs), report: result.report };
+      const common = { ...drawOptions(flags), signal, onProgress };
+      const drawOnce: DrawOnce = (target, cache) => draw(prompts, { ...common, cache, onScale: previewWriter(target) });
+      try {
+        return await (comparison ? drawBoth(drawOnce, comparison) : drawAndWrite(drawOnce, outputs));
+      } finally {
+        await draw.dispose();
+      }
     } finally {
       status.clear();
     }
   });
-  process.stdout.write(flags.json ? jsonReport(images, report) : formatReport(images, report));
+  process.stdout.write(flags.json ? `${JSON.stringify(json, null, 2)}\n` : text);
   if (flags.model === EMBEDDED_MODEL && !flags.json) process.stdout.write(EMBEDDED_NOTE);
 }
 
-async function prepareOutputs(count: number, { out, quality, previews }: GenerateFlags): Promise<Outputs> {
-  const encoding = encodingOf(out, quality);
-  const files = numberedFiles(out, count);
-  for (const file of files) await checkWritable(file);
-  if (previews !== undefined) await makeFolder("--previews", previews);
-  return { files, encoding, previews };
+async function drawAndWrite(drawOnce: DrawOnce, outputs: Outputs): Promise<Printable> {
+  const { images: drawn, report } = await drawOnce(outputs);
+  const images = await writeImages(drawn, outputs);
+  return { text: formatReport(images, report), json: { images, report } };
 }
 
-async function drawAndDispose(draw: Draw, prompts: readonly string[], options: DrawOptions): Promise<DrawResult> {
-  try {
-    return await draw(prompts, options);
-  } finally {
-    await draw.dispose();
-  }
-}
-
-/** Without a folder there is no writer, and the engine decodes nothing early. */
-function previewWriter({ files, previews }: Outputs): DrawOptions["onScale"] {
-  if (previews === undefined) return undefined;
-  return async ({ scale, images }) => {
-    await Promise.all(
-      images.map((image, i) => writeImage(previewFile(previews, files[i]!, scale), image, PREVIEW_ENCODING)),
-    );
-  };
-}
-
-async function writeImages(images: readonly DrawnImage[], { files, encoding }: Outputs): Promise<WrittenImage[]> {
-  return Promise.all(
-    images.map(async (image, i) => {
-      await writeImage(files[i]!, image, encoding);
-      return written(files[i]!, image);
-    }),
-  );
-}
-
-function jsonReport(images: readonly WrittenImage[], report: RunReport): string {
-  return `${JSON.stringify({ images, report }, null, 2)}\n`;
+async function drawBoth(drawOnce: DrawOnce, outputs: ComparisonOutputs): Promise<Printable> {
+  const comparison = await compare(drawOnce, outputs);
+  return { text: formatComparison(comparison), json: comparisonJson(comparison) };
 }

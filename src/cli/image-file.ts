@@ -2,7 +2,7 @@
 import { access, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { OptionError } from "../errors.js";
-import type { DrawnImage } from "../generate/types.js";
+import type { RgbImage } from "../metrics/image.js";
 
 /** Formats an image can be written in. */
 export type ImageFormat = "png" | "jpeg" | "webp";
@@ -35,9 +35,14 @@ export function encodingOf(file: string, quality?: number): Encoding {
 
 /** One file a prompt: `{i}` in the name is the prompt's number from 0; without it several are `fox-0.png`, `fox-1.png`, … */
 export function numberedFiles(out: string, count: number): string[] {
-  const ending = extname(out);
-  const pattern = out.includes("{i}") || count === 1 ? out : `${out.slice(0, out.length - ending.length)}-{i}${ending}`;
+  const pattern = out.includes("{i}") || count === 1 ? out : variantFile(out, "{i}");
   return Array.from({ length: count }, (_, i) => pattern.replaceAll("{i}", String(i)));
+}
+
+/** A file that belongs to an image's: `fox-full.png` beside `fox.png`. */
+export function variantFile(imageFile: string, variant: string): string {
+  const ending = extname(imageFile);
+  return `${imageFile.slice(0, imageFile.length - ending.length)}-${variant}${ending}`;
 }
 
 /** A preview's file: the image's name with the scale's number, from 1 with a leading zero so that names sort. */
@@ -71,7 +76,7 @@ export async function makeFolder(flag: string, folder: string): Promise<void> {
 }
 
 /** Encodes an image and puts it under its name in one step: a reader sees the old file or the whole new one. */
-export async function writeImage(file: string, image: DrawnImage, encoding: Encoding): Promise<void> {
+export async function writeImage(file: string, image: RgbImage, encoding: Encoding): Promise<void> {
   const bytes = await encode(image, encoding);
   const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
   try {
@@ -84,7 +89,7 @@ export async function writeImage(file: string, image: DrawnImage, encoding: Enco
 }
 
 /** Loaded on first use: the library takes longer to start than `--help` to print. */
-async function encode({ width, height, data }: DrawnImage, { format, quality }: Encoding): Promise<Buffer> {
+async function encode({ width, height, data }: RgbImage, { format, quality }: Encoding): Promise<Buffer> {
   const { default: sharp } = await import("sharp");
   const image = sharp(data, { raw: { width, height, channels: 3 } });
   return image.toFormat(format, format === "png" ? {} : { quality }).toBuffer();

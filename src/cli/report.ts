@@ -1,6 +1,6 @@
 /** What a generation took, for a person: one table of stages and three lines of totals. */
 import type { DrawnImage, RunReport, StageReport } from "../generate/types.js";
-import { mebibytes, table } from "./table.js";
+import { mebibytes, percent, table } from "./table.js";
 
 /** An image that lies on disk. */
 export interface WrittenImage {
@@ -18,11 +18,12 @@ export function written(file: string, { width, height, prompt, seed }: DrawnImag
 
 /** The report as text, ending in a line break. */
 export function formatReport(images: readonly WrittenImage[], report: RunReport): string {
-  const lines = [heading(report), "", stageTable(report), "", totals(report), "", ...images.map(describe)];
+  const lines = [describeRun(report), "", stageTable(report), "", totals(report), "", ...images.map(describeImage)];
   return `${lines.join("\n")}\n`;
 }
 
-function heading({ model, device, policy, budget, storage, images, schedule, tokens }: RunReport): string {
+/** What was drawn with what, in one line. */
+export function describeRun({ model, device, policy, budget, storage, images, schedule, tokens }: RunReport): string {
   const kept = budget === undefined ? policy : `${policy} (${budget} tokens a layer)`;
   const count = images === 1 ? "1 image" : `${images} images`;
   return `${model} on ${device}, ${kept} cache in ${storage}: ${count}, ${schedule.length} scales, ${tokens} tokens each`;
@@ -43,18 +44,17 @@ function stageRow({ name, map, seconds, cacheBytes, residentBytes }: StageReport
   return [name, size, seconds.toFixed(2), mebibytes(cacheBytes), told(residentBytes)];
 }
 
-/** Nothing, where the system tells nothing. */
-function told(bytes: number | undefined): string {
+/** Bytes as MiB; nothing, where the system tells nothing. */
+export function told(bytes: number | undefined): string {
   return bytes === undefined ? "" : mebibytes(bytes);
 }
 
 function totals({ cache, weightsBytes, process }: RunReport): string {
-  const share = cache.fullBytes === 0 ? 0 : (100 * cache.peakBytes) / cache.fullBytes;
   const rows = [
     [
       "cache",
       mebibytes(cache.peakBytes),
-      `MiB at most, ${share.toFixed(1)} % of the full ${mebibytes(cache.fullBytes)}`,
+      `MiB at most, ${percent(cache.peakBytes, cache.fullBytes)} of the full ${mebibytes(cache.fullBytes)}`,
     ],
     ["", mebibytes(cache.duringBytes), "MiB with the new tokens of the layer at work"],
     ["", mebibytes(cache.publishedBytes), "MiB the published code would hold without a policy"],
@@ -64,6 +64,7 @@ function totals({ cache, weightsBytes, process }: RunReport): string {
   return table(rows, ["left", "right", "left"]);
 }
 
-function describe({ file, width, height, seed }: WrittenImage): string {
+/** Where an image is, its size and seed. */
+export function describeImage({ file, width, height, seed }: WrittenImage): string {
   return `${file}  ${width}x${height}, seed ${seed}`;
 }

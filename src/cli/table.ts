@@ -21,3 +21,8 @@ export function table(rows: readonly (readonly string[])[], alignment: readonly 
 export function mebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toFixed(1);
 }
+
+/** A part as a share of a whole, with one decimal; of nothing it is 0. */
+export function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 0 : (100 * part) / whole).toFixed(1)} %`;
+}

@@ -70,7 +70,7 @@ async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: Sc
     rotary: rotaryTables(map, schedule.grid, transformer.config.width / transformer.config.heads),
     cache,
     scale,
-    remember: scale < schedule.maps.length - 1,
+    remember: scale < cache.scales,
   };
   let x = start;
   for (let layer = 0; layer < transformer.config.depth; layer++) {

@@ -6,8 +6,10 @@ import { Committer } from "../../cache/committer.js";
 import { DeviceCache } from "../../cache/device-cache.js";
 import { HostCache } from "../../cache/host-cache.js";
 import type { KeptPositions, KvCache } from "../../cache/kv-cache.js";
-import type { Plan } from "../../cache/policy.js";
+import { full } from "../../cache/policies/full.js";
+import type { CacheRun, Plan } from "../../cache/policy.js";
 import type { StorageType } from "../../cache/storage.js";
+import { WatchingCache } from "../../cache/watching-cache.js";
 import type { GraphModel } from "../../graph/model.js";
 import { keepsOutputs } from "../../runtime/device.js";
 import { probeTarget } from "../../runtime/probe.js";
@@ -30,7 +32,7 @@ export interface ScaleContext {
   readonly cache: KvCache;
   /** Number of the scale, from 0. */
   readonly scale: number;
-  /** Whether a later scale will look back on this one. */
+  /** Whether the cache takes this scale's tokens. */
   readonly remember: boolean;
 }
 
@@ -115,6 +117,11 @@ export class Transformer {
   makeCache(rows: number, plan: Plan): KvCache {
     const shape = { ...this.committer.shape, rows, plan };
     return this.onDevice ? new DeviceCache(shape, this.committer) : new HostCache(shape, this.committer);
+  }
+
+  /** A cache that keeps everything and measures how it is read; for host caches in float32 only. */
+  makeWatchingCache(rows: number, run: CacheRun): WatchingCache {
+    return new WatchingCache(this.makeCache(rows, full.plan(run)), this.committer, { ...run, rows });
   }
 
   /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed. */
