@@ -21,8 +21,8 @@ const downward = floors.flatMap((floor, level) =>
       name: `${folder}-imports-down`,
       comment: `src/${folder} may only import what lies below it; see docs/ARCHITECTURE.md.`,
       severity: "error",
-      // A test may look down on its subject from anywhere: an operator's runs it through a session.
-      from: { path: `^src/${folder}/`, pathNot: "\\.test\\.ts$" },
+      // A test, or a suite of them, may look down on its subject from anywhere: an operator's runs it through a session.
+      from: { path: `^src/${folder}/`, pathNot: "\\.(?:test|case)\\.ts$" },
       to: { path: `^src/(?:${notBelow.join("|")})/` },
     };
   }),
@@ -60,13 +60,13 @@ module.exports = {
     {
       name: "only-runtime-knows-onnxruntime",
       severity: "error",
-      from: { path: "^src/", pathNot: ["^src/runtime/", "\\.test\\.ts$"] },
+      from: { path: "^src/", pathNot: ["^src/runtime/", "\\.(?:test|case)\\.ts$"] },
       to: { path: "node_modules/onnxruntime-" },
     },
     {
       name: "no-development-package-in-the-product",
       severity: "error",
-      from: { path: "^src/", pathNot: "\\.test\\.ts$" },
+      from: { path: "^src/", pathNot: "\\.(?:test|case)\\.ts$" },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
     },
   ],

@@ -31,7 +31,7 @@ const NOT_OURS = /^(?:package-lock\.json|src\/graph\/gen\/|test\/golden\/|models
 
 const files = ourFiles();
 const code = files.filter((path) => /\.(?:ts|mjs|cjs|js)$/.test(path)).map(measure);
-const library = code.filter(({ path }) => path.startsWith("src/") && !path.endsWith(".test.ts"));
+const library = code.filter(({ path }) => path.startsWith("src/") && !/\.(?:test|case)\.ts$/.test(path));
 const problems = [...code.flatMap(problemsOf), ...files.flatMap(forbiddenText), ...printTable(library)];
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

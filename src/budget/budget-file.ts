@@ -35,7 +35,11 @@ async function readText(path: string): Promise<string> {
  * @throws BudgetError where the budget is not whole, or the file cannot be written
  */
 export async function writeBudget(path: string, budget: Budget): Promise<void> {
-  const text = formatBudget(budget, path);
+  await writeText(path, formatBudget(budget, path));
+}
+
+/** Writes a text file in one step. A file that cannot be written is a BudgetError. */
+export async function writeText(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomUUID()}.part`;
   try {
     await writeFile(temporary, text, { flag: "wx" });

@@ -52,20 +52,28 @@ const TOP_K: Range = { min: 0, max: 2 ** 31 - 1 };
 const TOP_P: Range = { min: 0, max: 1 };
 const THREADS: Range = { min: 1, max: 1024 };
 
-/** `--device`, as every command that runs a model has it. */
-export function deviceOption(): Option {
-  return new Option("--device <name>", "where to run").choices(["cpu", "webgpu", "cuda"]).default("cpu");
+/** Names that `--device` takes. */
+const DEVICES = ["cpu", "webgpu", "cuda"] as const;
+
+/** `--device`, as every command that runs a model has it; some run on part of the devices only. */
+export function deviceOption(devices: readonly (typeof DEVICES)[number][] = DEVICES): Option {
+  return new Option("--device <name>", "where to run").choices(devices).default("cpu");
 }
 
 /** Adds the model's and the drawing's flags; `defaultModel` is used where none is named. */
 export function addDrawFlags(command: Command, defaultModel: string): Command {
-  return addCacheFlags(addSamplingFlags(addSizeFlags(addModelFlags(command, defaultModel))));
+  return addCacheFlags(addImageFlags(command, defaultModel, deviceOption()));
 }
 
-function addModelFlags(command: Command, defaultModel: string): Command {
+/** The same without those of the cache. */
+export function addImageFlags(command: Command, defaultModel: string, device: Option): Command {
+  return addSamplingFlags(addSizeFlags(addModelFlags(command, defaultModel, device)));
+}
+
+function addModelFlags(command: Command, defaultModel: string, device: Option): Command {
   return command
     .option("--model <name|dir>", "a published model's name, or a folder with its files", defaultModel)
-    .addOption(deviceOption())
+    .addOption(device)
     .option("--vae <file>", "the autoencoder, if it is not beside the model")
     .option("--text-encoder <dir>", "the text encoder, if it is not beside the model")
     .option("--threads <n>", "CPU threads (default: one per core)", (text) => parseInteger("--threads", text, THREADS));

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ScaleKVError } from "../errors.js";
 import { benchCommand } from "./bench.js";
+import { calibrateCommand } from "./calibrate.js";
 import { downloadCommand } from "./download.js";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
@@ -24,9 +25,15 @@ export function buildProgram(): Command {
         write(complaint(text));
       },
     });
-  for (const command of [generateCommand(), downloadCommand(), inspectCommand(), traceCommand(), benchCommand()]) {
-    program.addCommand(inherit(command, program));
-  }
+  const commands = [
+    generateCommand(),
+    calibrateCommand(),
+    downloadCommand(),
+    inspectCommand(),
+    traceCommand(),
+    benchCommand(),
+  ];
+  for (const command of commands) program.addCommand(inherit(command, program));
   return program;
 }
 

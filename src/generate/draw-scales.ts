@@ -13,8 +13,8 @@ import type { Tensor } from "../runtime/tensor.js";
 import { guideLogits } from "./sampling.js";
 import type { Settings } from "./settings.js";
 
-/** Hidden states of more elements than this (16 MiB) are not left to the garbage collector's own time. */
-const LARGE = 2 ** 22;
+/** Bytes of dead copies that may pile up before they are collected. */
+const MOST_GARBAGE = 2 ** 26;
 
 /** Who decides the bits of a scale: the sampler, or a case that forces them. Returns [batch, tokens, bits of a token]. */
 export type ChooseBits = (scale: number, logits: readonly Float32Array[]) => Uint8Array;
@@ -73,12 +73,18 @@ async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: Sc
     remember: scale < cache.scales,
   };
   let x = start;
+  let garbage = 0;
   for (let layer = 0; layer < transformer.config.depth; layer++) {
     drawing.checkpoint();
     const { y, kept } = await transformer.layer(layer, x, context);
     if (kept) drawing.onKept?.(scale, layer, kept);
     x = y;
-    if (y.size > LARGE) await collectGarbage();
+    // The state, its keys and its values each leave a copy behind.
+    garbage += 3 * y.size * Float32Array.BYTES_PER_ELEMENT;
+    if (garbage > MOST_GARBAGE) {
+      await collectGarbage();
+      garbage = 0;
+    }
     if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
     drawing.onLayer?.(scale, layer);
   }

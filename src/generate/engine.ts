@@ -2,13 +2,14 @@
  * Prompts in, images out, in the thread it is called from. ONNX Runtime blocks that thread while an operator runs, so a
  * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
  */
+import type { AttentionStatistics, CalibrationSubject } from "../budget/calibration.js";
 import { choosePolicy, type ChosenPolicy } from "../cache/registry.js";
 import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import type { ModelFiles } from "../models/assemble.js";
 import { t5LayerBytes } from "../models/t5/config.js";
 import { T5Encoder } from "../models/t5/encoder.js";
-import { chooseDevice, type Device } from "../runtime/device.js";
+import { chooseDevice, keepsOutputs, type Device } from "../runtime/device.js";
 import { processMemoryIfTold } from "../runtime/memory.js";
 import { configureWasm } from "../runtime/ort.js";
 import { totalTokens } from "../models/infinity/schedule.js";
@@ -70,7 +71,7 @@ export class Engine {
   /** Draws one image a prompt, all in one batch. */
   async draw(prompts: readonly string[], options: DrawOptions = {}): Promise<DrawResult> {
     const { config } = this.files.infinity;
-    const settings = resolveSettings(options, this.files.defaults, { images: prompts.length, depth: config.depth });
+    const settings = this.settings(options, prompts.length);
     const { policy, budget } = this.choosePolicy(options.cache ?? this.cache, settings, prompts.length);
     const recorder = new Recorder();
     const { texts, negatives } = await this.readPrompts(prompts, options);
@@ -94,10 +95,48 @@ export class Engine {
     };
   }
 
+  /** What a calibration with these options is about. Attention is measured where the cache is a float32 one on the host. */
+  subject(options: DrawOptions = {}): CalibrationSubject {
+    const { device, cache } = this;
+    if (keepsOutputs(device)) {
+      throw new OptionError(`device ${device}: keeps its cache to itself; attention is measured on the cpu`);
+    }
+    const { storage = "fp32" } = cache;
+    if (storage !== "fp32") throw new OptionError(`storage ${storage}: attention is measured with an fp32 cache`);
+    const { schedule, guided } = this.settings(options, 1);
+    const { ratio, pixels, maps } = schedule;
+    const { depth, heads, width } = this.files.infinity.config;
+    return {
+      name: this.files.name,
+      model: { depth, heads, width },
+      schedule: { ratio, pixels, maps },
+      tokenBytes: depth * (guided ? 2 : 1) * bytesPerToken(storage, heads, width / heads),
+    };
+  }
+
+  /** Draws a prompt with the full cache and tells how its layers attended to it. */
+  async measure(prompt: string, options: DrawOptions = {}): Promise<AttentionStatistics> {
+    const { depth } = this.subject(options).model;
+    const settings = this.settings(options, 1);
+    const { texts, negatives } = await this.readPrompts([prompt], options);
+    return this.model.measure({
+      texts,
+      negatives,
+      settings,
+      recorder: new Recorder(),
+      checkpoint: () => options.signal?.throwIfAborted(),
+      onLayer: (scale, layer) => options.onProgress?.(layerProgress(settings, scale, layer, depth)),
+    });
+  }
+
   /** Frees all sessions and closes the files. */
   async dispose(): Promise<void> {
     await this.encoder.dispose();
     await this.model.dispose();
+  }
+
+  private settings(options: DrawOptions, images: number): Settings {
+    return resolveSettings(options, this.files.defaults, { images, depth: this.files.infinity.config.depth });
   }
 
   /** The policy for this call's schedule and rows. */

@@ -2,6 +2,7 @@
  * From text features to images: the transformer and the autoencoder at work together. Whoever has features, the engine
  * from prompts or a parity case from a file, draws with this one class.
  */
+import type { AttentionStatistics } from "../budget/calibration.js";
 import { CACHE_LAYOUTS, cacheBytes } from "../budget/memory.js";
 import type { KeptPositions, KvCache } from "../cache/kv-cache.js";
 import { full } from "../cache/policies/full.js";
@@ -83,9 +84,33 @@ export class ImageModel {
 
   /** Draws one batch. */
   async draw(batch: Batch): Promise<DrawnBatch> {
-    const { settings, texts, recorder } = batch;
+    const { settings, recorder } = batch;
     const text = await this.conditions(batch);
     const cache = this.transformer.makeCache(text.rows, (batch.policy ?? full).plan(this.cacheRun(settings)));
+    const codes = await this.drawCodes(batch, text, cache);
+    const images = await this.vae.decode(codes.summed);
+    await recorder.mark("vae", 0);
+    return { images, cache: this.cacheReport(cache, settings, text.rows) };
+  }
+
+  /** Draws one batch with the full cache, only to see how the layers attend to it. */
+  async measure(batch: Batch): Promise<AttentionStatistics> {
+    const text = await this.conditions(batch);
+    const cache = this.transformer.makeWatchingCache(text.rows, this.cacheRun(batch.settings));
+    await this.drawCodes(batch, text, cache);
+    return cache.statistics;
+  }
+
+  /** Frees the sessions and closes the files. */
+  async dispose(): Promise<void> {
+    await this.transformer.dispose();
+    await this.vae.dispose();
+    await this.files.close();
+  }
+
+  /** The codes of all scales, summed; frees the cache. */
+  private async drawCodes(batch: Batch, text: TextRows, cache: KvCache): Promise<CodeAccumulator> {
+    const { settings, texts } = batch;
     const codes = this.makeCodes(settings, texts.length);
     try {
       await drawScales({
@@ -104,16 +129,7 @@ export class ImageModel {
     } finally {
       cache.dispose();
     }
-    const images = await this.vae.decode(codes.summed);
-    await recorder.mark("vae", 0);
-    return { images, cache: this.cacheReport(cache, settings, text.rows) };
-  }
-
-  /** Frees the sessions and closes the files. */
-  async dispose(): Promise<void> {
-    await this.transformer.dispose();
-    await this.vae.dispose();
-    await this.files.close();
+    return codes;
   }
 
   /** Conditional rows and, with guidance, the unconditional ones after them. Equal lengths share one computation. */

@@ -5,6 +5,7 @@
 import * as comlink from "comlink";
 import * as errors from "../errors.js";
 import { OptionError } from "../errors.js";
+import type { OpenProbe } from "./calibrate.js";
 import type { Draw, DrawOptions, DrawResult, Pipeline, PipelineOptions } from "./types.js";
 import { startWorker, type RunningWorker } from "./worker-thread.js";
 import type { EngineHost, Plain } from "./worker.js";
@@ -13,6 +14,41 @@ import type { EngineHost, Plain } from "./worker.js";
 export const pipeline: Pipeline = async (task, model, options = {}) => {
   // Callers in plain JavaScript may ask for anything.
   if ((task as string) !== "text-to-image") throw new OptionError(`task ${task}: must be text-to-image`);
+  const line = await connect(model, options);
+  const { host } = line;
+  const draw = async (prompts: string | readonly string[], drawOptions: DrawOptions = {}): Promise<DrawResult> => {
+    drawOptions.signal?.throwIfAborted();
+    const list = typeof prompts === "string" ? [prompts] : prompts;
+    if (list.length === 0) throw new OptionError("prompts: 0 given, at least 1 is needed");
+    const { onProgress, onScale } = drawOptions;
+    return call(line, drawOptions.signal, (id) =>
+      host.draw(id, list, plain(drawOptions), proxied(onProgress), proxied(onScale)),
+    );
+  };
+  return Object.assign(draw, { dispose: () => disconnect(line) }) satisfies Draw;
+};
+
+/** Loads a model to be calibrated; see {@link OpenProbe}. */
+export const openProbe: OpenProbe = async (model, options = {}) => {
+  const line = await connect(model, options);
+  const { host } = line;
+  return {
+    subject: (drawing) => call(line, undefined, () => host.subject(drawing)),
+    measure: (prompt, { signal, onProgress, ...drawing }) =>
+      call(line, signal, (id) => host.measure(id, prompt, drawing, proxied(onProgress))),
+    dispose: () => disconnect(line),
+  };
+};
+
+/** The connection to one engine; calls are numbered, so that an abort can name its own. */
+interface Line {
+  readonly worker: RunningWorker;
+  readonly host: comlink.Remote<EngineHost>;
+  calls: number;
+}
+
+/** Starts a worker and loads a model in it. */
+async function connect(model: string, options: PipelineOptions): Promise<Line> {
   options.signal?.throwIfAborted();
   const worker = await startWorker();
   const host = comlink.wrap<EngineHost>(worker.endpoint);
@@ -25,27 +61,13 @@ export const pipeline: Pipeline = async (task, model, options = {}) => {
     await worker.end();
     throw error;
   }
-  const draw = async (prompts: string | readonly string[], drawOptions: DrawOptions = {}): Promise<DrawResult> => {
-    drawOptions.signal?.throwIfAborted();
-    const list = typeof prompts === "string" ? [prompts] : prompts;
-    if (list.length === 0) throw new OptionError("prompts: 0 given, at least 1 is needed");
-    const { onProgress, onScale } = drawOptions;
-    return call(line, drawOptions.signal, (id) =>
-      host.draw(id, list, plain(drawOptions), proxied(onProgress), proxied(onScale)),
-    );
-  };
-  const dispose = async (): Promise<void> => {
-    await call(line, undefined, () => host.dispose());
-    await worker.end();
-  };
-  return Object.assign(draw, { dispose }) satisfies Draw;
-};
+  return line;
+}
 
-/** The connection to one engine; calls are numbered, so that an abort can name its own. */
-interface Line {
-  readonly worker: RunningWorker;
-  readonly host: comlink.Remote<EngineHost>;
-  calls: number;
+/** Frees the model and ends its worker. */
+async function disconnect(line: Line): Promise<void> {
+  await call(line, undefined, () => line.host.dispose());
+  await line.worker.end();
 }
 
 /** One call into the worker: passes an abort on, gives up when the worker dies, and restores the error's class. */

@@ -1,5 +1,7 @@
 /** What runs in the worker: one engine, and the calls that are under way. */
 import type * as comlink from "comlink";
+import type { AttentionStatistics, CalibrationSubject } from "../budget/calibration.js";
+import type { Drawing } from "./calibrate.js";
 import { Engine, type OpenModel } from "./engine.js";
 import type { DrawOptions, DrawResult, PipelineOptions } from "./types.js";
 
@@ -36,10 +38,25 @@ export class EngineHost {
     onProgress: Callback<DrawOptions["onProgress"]>,
     onScale: Callback<DrawOptions["onScale"]>,
   ): Promise<DrawResult> {
-    const { engine } = this;
-    if (!engine) throw new Error("draw was called before load");
     return this.call(id, onProgress, (signal, tell) =>
-      engine.draw(prompts, { ...options, signal, onProgress: tell, onScale }),
+      this.loaded.draw(prompts, { ...options, signal, onProgress: tell, onScale }),
+    );
+  }
+
+  /** What a calibration would be about. */
+  subject(options: Drawing): CalibrationSubject {
+    return this.loaded.subject(options);
+  }
+
+  /** Draws a prompt to measure attention. */
+  async measure(
+    id: number,
+    prompt: string,
+    options: Plain<DrawOptions>,
+    onProgress: Callback<DrawOptions["onProgress"]>,
+  ): Promise<AttentionStatistics> {
+    return this.call(id, onProgress, (signal, tell) =>
+      this.loaded.measure(prompt, { ...options, signal, onProgress: tell }),
     );
   }
 
@@ -52,6 +69,11 @@ export class EngineHost {
   async dispose(): Promise<void> {
     await this.engine?.dispose();
     this.engine = undefined;
+  }
+
+  private get loaded(): Engine {
+    if (!this.engine) throw new Error("the engine was called before load");
+    return this.engine;
   }
 
   /**

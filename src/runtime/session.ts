@@ -113,6 +113,8 @@ function sessionOptions(model: GraphModel, options: SessionOptions): InferenceSe
     graphOptimizationLevel: "all",
     // The arena keeps the largest working set of any scale for good; without it memory follows the work.
     enableCpuMemArena: false,
+    // A pattern reserves one block for all of a run's intermediate values: 10 % more at the peak of a large scale.
+    enableMemPattern: false,
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     ...(options.outputs === "gpu-buffer" ? { preferredOutputLocation: "gpu-buffer" as const } : {}),
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),

@@ -1,0 +1,172 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { GOLDEN } from "../../test/support/golden.js";
+import { allocateScaleKV } from "../budget/allocate.js";
+import type { Budget } from "../budget/budget.js";
+import { historyAfter } from "../budget/maps.js";
+import { PRESETS } from "../budget/presets.js";
+import { BudgetError, OptionError } from "../errors.js";
+import { TRANSFORMER_SIZES } from "../models/catalogue.js";
+import { scheduleFor } from "../models/infinity/schedule.js";
+import type { Plan } from "./policy.js";
+import { choosePolicy, POLICY_NAMES, type PolicyName, type PolicyTask, type PolicyWish } from "./registry.js";
+
+const { depth, heads, width } = TRANSFORMER_SIZES["2B"];
+const SQUARE: PolicyTask = { model: { depth, heads, width }, maps: scheduleFor("1M").maps, tokenBytes: 4096 };
+
+/** A model for which nothing is published, and a schedule with 265 tokens to keep. */
+const SMALL: PolicyTask = {
+  model: { depth: 4, heads: 4, width: 128 },
+  maps: scheduleFor("0.06M").maps,
+  tokenBytes: 2 ** 14,
+};
+
+function planOf(wish: PolicyWish, task: PolicyTask): Plan {
+  const { model, maps } = task;
+  return choosePolicy(wish, task).policy.plan({ layers: model.depth, heads: model.heads, maps });
+}
+
+/** Roles by which only some layers draft, at every scale. */
+function rolesOf(drafters: readonly number[], { model, maps }: PolicyTask): ("drafter" | "refiner")[][] {
+  return Array.from({ length: model.depth }, (_, layer) =>
+    maps.map(() => (drafters.includes(layer) ? "drafter" : "refiner")),
+  );
+}
+
+/** A calibrated budget for {@link SMALL}: 24 tokens in all layers but the last, 20 on average. */
+const CALIBRATED: Budget = {
+  version: 1,
+  model: SMALL.model,
+  schedule: { ratio: 1, pixels: "0.06M", maps: SMALL.maps },
+  window: 4,
+  base: 20,
+  roles: rolesOf([], SMALL),
+  capacities: historyAfter(SMALL.maps).map((tokens) => [24, 24, 24, 8].map((most) => Math.min(most, tokens))),
+  made: { by: "a test", prompts: null, seed: null },
+};
+
+describe("choosePolicy", () => {
+  it.each(POLICY_NAMES)("makes %s, by its name", (policy) => {
+    const chosen = choosePolicy({ policy, budget: "10%" }, SQUARE);
+    expect([chosen.policy.name, chosen.budget]).toEqual([policy, policy === "full" ? undefined : 650]);
+  });
+
+  it.each([
+    ["10%", 650],
+    [0.1, 650],
+    ["650", 650],
+    [650, 650],
+    ["100%", 6425],
+    [1e6, 6425],
+    // A token takes 4 KiB here.
+    ["1MiB", 256],
+    ["1.999MiB", 511],
+  ])("reads the budget %s as %d tokens a layer", (budget, tokens) => {
+    expect(choosePolicy({ policy: "snapkv", budget }, SQUARE).budget).toBe(tokens);
+    const { lengths } = planOf({ policy: "snapkv", budget }, SQUARE);
+    expect(lengths.at(-1)).toEqual(new Array(depth).fill(tokens));
+  });
+
+  it("carries a calibrated budget out, its window as well", () => {
+    const { evictions, lengths } = planOf({ policy: "scalekv", budget: CALIBRATED }, SMALL);
+    expect(choosePolicy({ policy: "scalekv", budget: CALIBRATED }, SMALL).budget).toBe(20);
+    expect(lengths).toEqual(CALIBRATED.capacities);
+    expect(evictions.at(-1)!.map((eviction) => eviction.kind === "scored" && eviction.window.length)).toEqual(
+      new Array(4).fill(4),
+    );
+  });
+
+  it("takes no more than the base of a calibrated budget for a policy that has capacities of its own", () => {
+    const { lengths } = planOf({ policy: "streaming-llm", budget: CALIBRATED }, SMALL);
+    expect(lengths.at(-1)).toEqual([20, 20, 20, 20]);
+  });
+
+  it("scores as the published code does, or as the paper if asked to", () => {
+    const scoring = (wish: Pick<PolicyWish, "scoring">) =>
+      planOf({ policy: "scalekv", budget: "25%", ...wish }, SMALL).scoring;
+    const reference = { queries: "projected", contribution: "logit", pooling: { kind: "max", size: 5 } };
+    expect(scoring({})).toEqual(reference);
+    expect(scoring({ scoring: "reference" })).toEqual(reference);
+    expect(scoring({ scoring: "paper" })).toEqual({
+      queries: "attention",
+      contribution: "weight",
+      pooling: { kind: "average", size: 5 },
+    });
+  });
+});
+
+describe("capacities of scalekv", () => {
+  it.each(["10%", 650])("are the published table for 2B, square, 1M and %s", async (budget) => {
+    const file = `${GOLDEN}cases/scalekv-1m-published-2b-budget/case.json`;
+    const recorded = JSON.parse(await readFile(file, "utf8")) as {
+      scalekv: { cache_sizes: readonly (readonly number[] | null)[] };
+    };
+    const { lengths } = planOf({ policy: "scalekv", budget }, SQUARE);
+    const history = historyAfter(SQUARE.maps);
+    // What stays after scale s, from 0, is the row s + 2; without a row, everything stays.
+    const expected = history.map(
+      (tokens, scale) => recorded.scalekv.cache_sizes[scale + 2] ?? new Array(depth).fill(tokens),
+    );
+    expect(lengths).toEqual(expected);
+  });
+
+  it.each([
+    ["another budget", "20%", SQUARE, 1300],
+    ["another ratio", 650, { ...SQUARE, maps: scheduleFor("1M", 1.5).maps }, 650],
+    ["another size class", 650, { ...SQUARE, maps: scheduleFor("0.60M").maps }, 650],
+  ] as const)("are allocated by the published roles for %s of 2B", (_, budget, task, tokens) => {
+    const { roles } = PRESETS.find(({ name }) => name === "infinity-2b-10%")!.budget;
+    const published = roles.map((row) => task.maps.map((__, scale) => row[scale] ?? "refiner"));
+    const common = { maps: task.maps, layers: depth, budget: tokens };
+    expect(planOf({ policy: "scalekv", budget }, task).lengths).toEqual(
+      allocateScaleKV({ ...common, roles: published }),
+    );
+  });
+
+  it("are allocated with the first layer alone as drafter for a model without a table", () => {
+    const common = { maps: SMALL.maps, layers: 4, budget: 66 };
+    const { lengths } = planOf({ policy: "scalekv", budget: 66 }, SMALL);
+    expect(lengths).toEqual(allocateScaleKV({ ...common, roles: rolesOf([0], SMALL) }));
+    expect(lengths.at(-1)![0]).toBeGreaterThan(lengths.at(-1)![1]!);
+  });
+});
+
+describe("choosePolicy refuses", () => {
+  it.each<[string, PolicyWish, Error]>([
+    [
+      "a policy that is none",
+      { policy: "h3o" as PolicyName, budget: "10%" },
+      new OptionError("policy h3o: not one of full, scalekv, snapkv, pyramidkv, streaming-llm, sliding-window"),
+    ],
+    [
+      "a budget that is none",
+      { policy: "scalekv", budget: "much" },
+      new OptionError("budget much: not a share (10%), tokens a layer (650) or memory (200KiB, 200MiB, 2GiB)"),
+    ],
+    [
+      "tokens below the window",
+      { policy: "snapkv", budget: 15 },
+      new OptionError("budget 15: 15 a layer, below the window of 16 tokens"),
+    ],
+    [
+      "memory below the window",
+      { policy: "pyramidkv", budget: "128KiB" },
+      new OptionError("budget 0.125MiB: 8 a layer, below the window of 16 tokens"),
+    ],
+    [
+      "a budget for another model",
+      { policy: "scalekv", budget: { ...CALIBRATED, model: { ...SMALL.model, depth: 5 } } },
+      new BudgetError("budget: made for depth 5, 4 heads, width 128; the model has depth 4, 4 heads, width 128"),
+    ],
+    [
+      "a budget for another schedule",
+      {
+        policy: "scalekv",
+        budget: { ...CALIBRATED, schedule: { ...CALIBRATED.schedule, maps: SMALL.maps.slice(0, -1) } },
+      },
+      new BudgetError("budget: made for 0.06M at ratio 1, which has 6 scales; 7 are to be drawn"),
+    ],
+  ])("%s", (_, wish, error) => {
+    expect(() => choosePolicy(wish, SMALL)).toThrow(error);
+  });
+});
