@@ -14,6 +14,13 @@ export interface AttentionStatistics extends AttentionMeans {
   readonly segments: SegmentMass;
 }
 
+/** The same while it is summed up. */
+export interface StatisticsSums extends AttentionStatistics {
+  readonly current: number[][];
+  readonly history: number[][];
+  readonly segments: number[][][];
+}
+
 /** What is calibrated: a model at one size. */
 export interface CalibrationSubject {
   /** What the model was asked for by, or its path. */
@@ -37,7 +44,7 @@ export interface CalibrationTask extends Pick<CalibrationSubject, "model" | "sch
 const DIGITS = 6;
 
 /** No attention at all, in the shape of a measurement. */
-export function emptyStatistics({ depth, heads }: Omit<BudgetModel, "width">, scales: number): AttentionStatistics {
+export function emptyStatistics({ depth, heads }: Omit<BudgetModel, "width">, scales: number): StatisticsSums {
   const zeros = (length: number): number[] => new Array<number>(length).fill(0);
   const table = (rows: number, columns: number): number[][] => Array.from({ length: rows }, () => zeros(columns));
   return {

@@ -3,7 +3,7 @@
  * come to the host.
  */
 import type { Tensors } from "../runtime/session.js";
-import { float32, int64 } from "../runtime/tensor.js";
+import { float32, int64, type Tensor } from "../runtime/tensor.js";
 import type { Committer } from "./committer.js";
 import { CacheAccount, type CachePeak, type CacheShape, type KeptPositions, type KvCache } from "./kv-cache.js";
 import { emptyArray, storedTensor } from "./stored-tensor.js";
@@ -87,8 +87,8 @@ export class DeviceCache implements KvCache {
 
 /** What a layer's graph reads before the first scale: no tokens, in their stored form. */
 function emptyLayer({ rows, heads, dim, storage }: CacheShape): Tensors {
-  const values = storedTensor(emptyArray(storage, 0), [0, rows, heads * dim]);
-  const scales = float32(new Float32Array(0), [0, rows, heads]);
-  const narrow = storage === "int8" ? { past_k_scale: scales, past_v_scale: scales } : {};
-  return { past_k: values, past_v: values, ...narrow };
+  const data = (): Tensor => storedTensor(emptyArray(storage, 0), [0, rows, heads * dim]);
+  const scale = (): Tensor => float32(new Float32Array(0), [0, rows, heads]);
+  const scales = storage === "int8" ? { past_k_scale: scale(), past_v_scale: scale() } : {};
+  return { past_k: data(), past_v: data(), ...scales };
 }

@@ -5,7 +5,7 @@
  * What is averaged, where the paper (arXiv 2505.19602, Eq. 2) leaves it open: all rows count, the unconditional ones
  * too, since a budget holds for every row alike; all heads count the same.
  */
-import { emptyStatistics, type AttentionStatistics } from "../budget/calibration.js";
+import { emptyStatistics, type AttentionStatistics, type StatisticsSums } from "../budget/calibration.js";
 import type { Tensors } from "../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../runtime/tensor.js";
 import type { Committer } from "./committer.js";
@@ -26,14 +26,14 @@ export interface WatchedRun extends CacheRun {
 
 /** A cache that measures; see the file's head. `inner` is full, on the host, in float32, and is disposed of with it. */
 export class WatchingCache implements KvCache {
-  private readonly sums: Writable<AttentionStatistics>;
+  private readonly sums: StatisticsSums;
 
   constructor(
     private readonly inner: KvCache,
     private readonly committer: Committer,
     private readonly run: WatchedRun,
   ) {
-    this.sums = emptyStatistics({ depth: run.layers, heads: run.heads }, run.maps.length) as typeof this.sums;
+    this.sums = emptyStatistics({ depth: run.layers, heads: run.heads }, run.maps.length);
     // The first scale has nothing to look at but itself.
     for (const row of this.sums.current) row[0] = 1;
   }
@@ -102,10 +102,6 @@ export class WatchingCache implements KvCache {
     }
   }
 }
-
-/** Tables that are summed up in place. */
-type Writable<T> = T extends readonly (infer E)[] ? Writable<E>[] : T extends object ? WritableFields<T> : T;
-type WritableFields<T> = { -readonly [K in keyof T]: Writable<T[K]> };
 
 /** The tokens of a map that observe. */
 export function sampleTokens(map: MapSize): number[] {

@@ -22,7 +22,8 @@ export function scoreTable(z: Scores, roles: Roles): string {
     [header, ...rows],
     header.map(() => "right"),
   );
-  return `${text}\n\n${DRAFTER} drafter, ${SHADES[0]} widest to ${SHADES.at(-1)!} most selective, by scale\n`;
+  const [widest, narrowest] = [SHADES[0], SHADES.at(-1)!];
+  return `${text}\n\n${DRAFTER} drafter; attention from ${widest} widest to ${narrowest} most selective\n`;
 }
 
 /** The scores as an image, the lowest black and the highest white. */

@@ -24,7 +24,7 @@ describe("scalekv calibrate", () => {
       expect(budget.model).toMatchObject({ depth: 4, width: 128 });
       expect(budget.roles.flat().filter((role) => role === "drafter")).toHaveLength(2);
       // A cell of 16 pixels for every layer and every scale but the first.
-      expect(await sharp(picture!).metadata()).toMatchObject({ width: 96, height: 64 });
+      expect(await sharp(picture).metadata()).toMatchObject({ width: 96, height: 64 });
 
       const image = join(folder, "fox.png");
       const drawn = ["a fox", "--policy", "scalekv", "--budget", out!, ...size, "--out", image, "--json"];

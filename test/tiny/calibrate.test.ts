@@ -62,6 +62,16 @@ describe("what is measured", () => {
   });
 });
 
+it("is measured in float32 only", async () => {
+  const narrow = await Engine.load("tiny", { cache: { storage: "int8" } }, resolveModel);
+  try {
+    const refused = new OptionError("storage int8: attention is measured with an fp32 cache");
+    await expect(narrow.measure(PROMPTS[0]!, SMALL)).rejects.toThrow(refused);
+  } finally {
+    await narrow.dispose();
+  }
+});
+
 describe("calibrate", () => {
   it("writes the same bytes twice, and the same again where it was aborted in between", () =>
     inTemporaryFolder(async (folder) => {
