@@ -20,9 +20,6 @@ export interface CommitShape {
   readonly target: GraphTarget;
 }
 
-/** The largest finite float32. */
-const FLOAT_MAX = (2 - 2 ** -23) * 2 ** 127;
-
 /** A commit graph under construction. */
 interface Commit extends CommitShape {
   readonly g: GraphBuilder;
@@ -68,7 +65,7 @@ export function buildSelect(shape: CommitShape, scoring: Scoring): Promise<Graph
   const commit = begin("select", shape);
   const { g } = commit;
   const keys = join(commit, "k");
-  const scores = poolScores(commit, judge(commit, keys, scoring), scoring.pooling);
+  const scores = poolScores(commit, judge(commit, keys, scoring), scoring);
   const others = op.TopK(g, scores, g.input("others", "int64", [1])).indices;
   const chosen = op.Concat(g, [others, g.input("window", "int64", ["lanes", "window"])], 1);
   // Positions are exact in float32, the type that every device can sort.
@@ -110,14 +107,12 @@ function judge(commit: Commit, keys: Stored, { contribution }: Scoring): Value {
   return op.ReduceSum(g, given, 1);
 }
 
-/** Scores [lanes, 1, past + tokens] without the window's, pooled over neighbours, [lanes, past + tokens]. */
-function poolScores({ g }: Commit, scores: Value, { kind, size }: Scoring["pooling"]): Value {
+/** Scores [lanes, 1, past + tokens] pooled over neighbours, the window's −∞, [lanes, past + tokens]. */
+function poolScores({ g }: Commit, scores: Value, { pooling: { kind, size }, exclusion }: Scoring): Value {
   const excluded = g.input("excluded", "float32", [1, "all"]);
-  const rest = op.Add(g, scores, excluded);
+  const rest = exclusion === "before" ? op.Add(g, scores, excluded) : scores;
   const pooled = kind === "max" ? op.MaxPool(g, rest, size) : op.AveragePool(g, rest, size);
-  // A mean takes the window's −∞ over, yet its neighbours still come before the window itself.
-  const finite = op.Clip(g, op.Squeeze(g, pooled, [1]), -FLOAT_MAX, FLOAT_MAX);
-  return op.Add(g, finite, excluded);
+  return op.Add(g, op.Squeeze(g, pooled, [1]), excluded);
 }
 
 /** With tokens and lanes as rows of one table: the rows of `positions` [kept, lanes]. */

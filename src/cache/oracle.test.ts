@@ -2,10 +2,15 @@ import { describe, expect, it } from "vitest";
 import { scorePositions, selectPositions, type Lane } from "./oracle.js";
 import type { Scored, Scoring } from "./policy.js";
 
-const scoring = (kind: "max" | "average", size: number, contribution: Scoring["contribution"] = "logit"): Scoring => ({
+const scoring = (
+  kind: "max" | "average",
+  size: number,
+  { contribution = "logit", exclusion = "after" }: Partial<Scoring> = {},
+): Scoring => ({
   queries: "attention",
   contribution,
   pooling: { kind, size },
+  exclusion,
 });
 
 /** One observer with a query of 1 and one channel: the keys are the scores. */
@@ -29,7 +34,7 @@ describe("scorePositions", () => {
     const powers = [1, 3, -1, 0].map(Math.exp);
     const others = [0, 2, -2, -2].map(Math.exp);
     const total = (all: number[]): number => all.reduce((sum, power) => sum + power, 0);
-    const found = scorePositions(twoObservers, [1], scoring("max", 1, "weight"));
+    const found = scorePositions(twoObservers, [1], scoring("max", 1, { contribution: "weight" }));
     for (const i of [0, 2, 3])
       expect(found[i]).toBeCloseTo(powers[i]! / total(powers) + others[i]! / total(others), 12);
     expect(found[1]).toBe(-Infinity);
@@ -43,10 +48,14 @@ describe("scorePositions", () => {
     expect([...scorePositions(scored(3, 6, 9, 0, -3), [], scoring("average", 3))]).toEqual([3, 6, 5, 2, -1]);
   });
 
-  it("lets the window lend its neighbours nothing by the largest, and take them all by the mean", () => {
-    const keys = scored(1, 2, 100, 3, 4, 5);
-    expect([...scorePositions(keys, [2], scoring("max", 3))]).toEqual([2, 2, 3, 4, 5, 5]);
-    expect([...scorePositions(keys, [2], scoring("average", 3))]).toEqual([1, -Infinity, -Infinity, -Infinity, 4, 3]);
+  it("lets the window lend its score to its neighbours unless it is excluded before", () => {
+    const keys = scored(1, 2, 9, 4, 5, 6);
+    const before = { exclusion: "before" } as const;
+    expect([...scorePositions(keys, [2], scoring("max", 3))]).toEqual([2, 9, -Infinity, 9, 6, 6]);
+    expect([...scorePositions(keys, [2], scoring("max", 3, before))]).toEqual([2, 2, -Infinity, 5, 6, 6]);
+    expect([...scorePositions(keys, [2], scoring("average", 3))]).toEqual([1, 4, -Infinity, 6, 5, 11 / 3]);
+    const spread = [1, -Infinity, -Infinity, -Infinity, 5, 11 / 3];
+    expect([...scorePositions(keys, [2], scoring("average", 3, before))]).toEqual(spread);
   });
 });
 
@@ -67,7 +76,12 @@ describe("selectPositions", () => {
     expect(selectPositions(scored(9, 8, 7, 6), choose(2, [2, 3]), plain)).toEqual([2, 3]);
   });
 
-  it("keeps everything once, though the window's neighbours have no score", () => {
+  it("keeps everything once where there is room", () => {
     expect(selectPositions(scored(9, 8, 7, 6), choose(4, [1]), scoring("average", 3))).toEqual([0, 1, 2, 3]);
+  });
+
+  it("chooses a window position twice where the published code does", () => {
+    const published = scoring("average", 3, { exclusion: "before" });
+    expect(selectPositions(scored(9, 8, 7, 6), choose(4, [1]), published)).toEqual([0, 1, 1, 3]);
   });
 });

@@ -16,14 +16,15 @@ export interface Lane {
 /** The positions that stay, sorted. Of equal scores the older token stays. */
 export function selectPositions(lane: Lane, { capacity, window }: Scored, scoring: Scoring): number[] {
   const scores = scorePositions(lane, window, scoring);
-  const others = [...scores.keys()].filter((position) => !window.includes(position));
-  others.sort((a, b) => scores[b]! - scores[a]! || a - b);
-  return [...others.slice(0, capacity - window.length), ...window].sort((a, b) => a - b);
+  const ranked = [...scores.keys()].sort((a, b) => (scores[a] === scores[b] ? a - b : scores[b]! - scores[a]!));
+  return [...ranked.slice(0, capacity - window.length), ...window].sort((a, b) => a - b);
 }
 
-/** By what positions outside the window compete: their pooled scores. */
+/** By what positions compete: their pooled scores, the window's −∞. */
 export function scorePositions(lane: Lane, window: readonly number[], scoring: Scoring): Float64Array {
-  return pool(exclude(judge(lane, scoring), window), scoring.pooling);
+  const scores = judge(lane, scoring);
+  const rest = scoring.exclusion === "before" ? exclude(scores, window) : scores;
+  return exclude(pool(rest, scoring.pooling), window);
 }
 
 /** A key's score: the sum of what the observers contribute to it. */
@@ -40,7 +41,7 @@ function judge(lane: Lane, { contribution }: Scoring): Float64Array {
   return scores;
 }
 
-/** The window stays anyway; it neither competes nor lends its score to its neighbours. */
+/** The window stays anyway and does not compete. */
 function exclude(scores: Float64Array, window: readonly number[]): Float64Array {
   const rest = scores.slice();
   for (const position of window) rest[position] = -Infinity;

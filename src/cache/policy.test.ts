@@ -68,6 +68,7 @@ describe("planEvictions", () => {
       queries: "projected",
       contribution: "logit",
       pooling: { kind: "max", size: 5 },
+      exclusion: "before",
     };
     expect(planEvictions(RUN, () => SCORED, scoring).scoring).toBe(scoring);
     expect(planEvictions(RUN, () => NONE).scoring).toBeUndefined();

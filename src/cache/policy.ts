@@ -51,6 +51,12 @@ export interface Scoring {
   readonly contribution: "weight" | "logit";
   /** A key's score becomes the largest or the mean of its neighbours' (odd size, zeros beyond the ends count). */
   readonly pooling: { readonly kind: "max" | "average"; readonly size: number };
+  /**
+   * When the window, which stays anyway, leaves the competition: `after` pooling, so that it lends its score to its
+   * neighbours, or, as the published code has it, `before`, with a score of −∞. A mean then takes the −∞ over; where fewer
+   * others are left than stay, window positions are chosen twice.
+   */
+  readonly exclusion: "before" | "after";
 }
 
 /** A policy's plan of a run. */

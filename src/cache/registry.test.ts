@@ -84,13 +84,19 @@ describe("choosePolicy", () => {
   it("scores as the published code does, or as the paper if asked to", () => {
     const scoring = (wish: Pick<PolicyWish, "scoring">) =>
       planOf({ policy: "scalekv", budget: "25%", ...wish }, SMALL).scoring;
-    const reference = { queries: "projected", contribution: "logit", pooling: { kind: "max", size: 5 } };
+    const reference = {
+      queries: "projected",
+      contribution: "logit",
+      pooling: { kind: "max", size: 5 },
+      exclusion: "before",
+    };
     expect(scoring({})).toEqual(reference);
     expect(scoring({ scoring: "reference" })).toEqual(reference);
     expect(scoring({ scoring: "paper" })).toEqual({
       queries: "attention",
       contribution: "weight",
       pooling: { kind: "average", size: 5 },
+      exclusion: "after",
     });
   });
 });

@@ -40,6 +40,7 @@ const scoringOf = ({ pooling, kernel_size: size }: Item): Scoring => ({
   queries: "projected",
   contribution: "logit",
   pooling: { kind: pooling === "maxpool" ? "max" : "average", size },
+  exclusion: "before",
 });
 
 /** The window alone stays where it takes all the room. */

@@ -46,7 +46,7 @@ it.each<[string, string | object | undefined, string]>([
   [
     "of an unknown kind",
     { ...FORCED, kind: "free" },
-    "kind Invalid discriminator value. Expected 'forced' | 'greedy' | 't5'",
+    "kind Invalid discriminator value. Expected 'forced' | 'greedy' | 'selection' | 't5'",
   ],
   ["of an unknown size", { ...FORCED, pn: "4K" }, 'pn Invalid option: expected one of "0.06M"|"0.25M"|"0.60M"|"1M"'],
   ["of no image", { ...FORCED, batch: 0 }, "batch Too small: expected number to be >0"],
@@ -56,9 +56,9 @@ it.each<[string, string | object | undefined, string]>([
     "cfg_insertion_layer 1 Invalid input: expected number, received string",
   ],
   [
-    "with a compressed cache",
+    "with a compressed cache of no sizes",
     { ...FORCED, scalekv: {} },
-    "scalekv is a case with a compressed cache, which this version does not run yet",
+    "scalekv cache_sizes Invalid input: expected array, received undefined",
   ],
 ])("refuses a case.json %s", async (_, json, reason) => {
   expect(await refusal(json, {})).toEqual(new OptionError(`CASE/case.json: ${reason}`));

@@ -41,8 +41,18 @@ export interface ScaleKVOptions {
 const POOL_SIZE = 5;
 
 const SCORINGS: Readonly<Record<ScaleKVScoring, Scoring>> = {
-  reference: { queries: "projected", contribution: "logit", pooling: { kind: "max", size: POOL_SIZE } },
-  paper: { queries: "attention", contribution: "weight", pooling: { kind: "average", size: POOL_SIZE } },
+  reference: {
+    queries: "projected",
+    contribution: "logit",
+    pooling: { kind: "max", size: POOL_SIZE },
+    exclusion: "before",
+  },
+  paper: {
+    queries: "attention",
+    contribution: "weight",
+    pooling: { kind: "average", size: POOL_SIZE },
+    exclusion: "after",
+  },
 };
 
 /** ScaleKV under given capacities. */

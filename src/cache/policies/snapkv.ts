@@ -19,7 +19,12 @@ export interface SnapOptions {
   readonly window?: number | undefined;
 }
 
-const SCORING: Scoring = { queries: "attention", contribution: "weight", pooling: { kind: "average", size: 5 } };
+const SCORING: Scoring = {
+  queries: "attention",
+  contribution: "weight",
+  pooling: { kind: "average", size: 5 },
+  exclusion: "after",
+};
 
 /** SnapKV under given capacities. */
 export function snapkv({ capacities, window: size = 16 }: SnapOptions): Policy {

@@ -51,7 +51,12 @@ async function keptOf(
     window: positions,
     observers,
   };
-  const scoring: Scoring = { queries: "projected", contribution: "logit", pooling: { kind: pooling, size: width } };
+  const scoring: Scoring = {
+    queries: "projected",
+    contribution: "logit",
+    pooling: { kind: pooling, size: width },
+    exclusion: "before",
+  };
   const token = rows * heads * dim;
   const tensor = (values: Float32Array): ReturnType<typeof float32> =>
     float32(values, [values.length / token, rows, heads * dim]);
