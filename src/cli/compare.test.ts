@@ -38,7 +38,7 @@ function drawn(prompts: number, cache: CachePolicyOptions | undefined, off: numb
     process: undefined,
     seconds: 0,
   } as const;
-  return { image: images[0]!, images, report };
+  return { image: images[0]!, images, memory: report, report };
 }
 
 describe("prepareComparison", () => {

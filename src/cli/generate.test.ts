@@ -53,7 +53,7 @@ function result(model: string, images: readonly DrawnImage[]): DrawResult {
     process: { peakBytes: 1 },
     seconds: 0,
   } as const;
-  return { image: images[0]!, images, report };
+  return { image: images[0]!, images, memory: report, report };
 }
 
 /** Runs the command and returns what it printed. */

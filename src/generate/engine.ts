@@ -88,11 +88,10 @@ export class Engine {
     });
     options.onProgress?.({ stage: "vae", image: prompts.length, images: prompts.length });
     const images = split(drawn.images, prompts, settings);
-    return {
-      image: images[0]!,
-      images,
-      report: { ...(await this.report(settings, recorder, drawn, prompts.length)), policy: policy.name, budget },
-    };
+    const told = await this.report(settings, recorder, drawn, prompts.length);
+    const { cache, weightsBytes, process } = told;
+    const report = { ...told, policy: policy.name, budget };
+    return { image: images[0]!, images, memory: { cache, weightsBytes, process }, report };
   }
 
   /** What a calibration with these options is about. Attention is measured where the cache is a float32 one on the host. */

@@ -120,9 +120,14 @@ export interface DrawResult {
   readonly image: DrawnImage;
   /** One image a prompt, in the prompts' order. */
   readonly images: readonly DrawnImage[];
+  /** What the call took of memory; the same figures as in the report. */
+  readonly memory: MemoryReport;
   /** Where time and memory went. */
   readonly report: RunReport;
 }
+
+/** The cache, the weights and the process, in bytes. */
+export type MemoryReport = Pick<RunReport, "cache" | "weightsBytes" | "process">;
 
 /** Time and memory of one call. Times in seconds, sizes in bytes. */
 export interface RunReport {
@@ -152,7 +157,7 @@ export interface RunReport {
 
 /** One stage of a call. */
 export interface StageReport {
-  /** `text`, `scale 1`, `scale 2`, …, `vae`. */
+  /** `text`, `scale 1`, `scale 2`, …, `vae`, and `preview 1`, … where previews were asked for. */
   readonly name: string;
   /** The scale's map; absent for other stages. */
   readonly map?: ScaleSize | undefined;

@@ -86,9 +86,7 @@ export class Transformer {
       const guidance = await load(buildGuidance(config), resident);
       const layers: Session[] = [];
       for (let layer = 0; layer < config.depth; layer++) {
-        layers.push(
-          await load(buildLayer(config, lookup, layer, { storage, target }), resident),
-        );
+        layers.push(await load(buildLayer(config, lookup, layer, { storage, target }), resident));
       }
       const head = await load(buildHead(config, lookup, target), options);
       const shape = { heads: config.heads, dim: config.width / config.heads, storage, target };
@@ -128,7 +126,8 @@ export class Transformer {
   async layer(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
     const { cache, scale, remember } = context;
     const feeds = this.layerFeeds(layer, x, context);
-    const run = (into?: Readonly<Record<string, Tensor | null>>): Promise<Tensors> => this.layers[layer]!.run(feeds, into);
+    const run = (into?: Readonly<Record<string, Tensor | null>>): Promise<Tensors> =>
+      this.layers[layer]!.run(feeds, into);
     if (this.onDevice) {
       // All outputs are asked for even where the cache is not kept: the Node binding reuses the last run's tensor, of
       // another shape, for an output that is left out.
