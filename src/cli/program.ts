@@ -8,6 +8,7 @@ import { downloadCommand } from "./download.js";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { Interrupted } from "./interrupt.js";
+import { reconstructCommand } from "./reconstruct.js";
 import { traceCommand } from "./trace.js";
 
 /** Bad input: an option, a file, a model. Everything unforeseen is {@link EXIT_DEFECT}. */
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
   const commands = [
     generateCommand(),
     calibrateCommand(),
+    reconstructCommand(),
     downloadCommand(),
     inspectCommand(),
     traceCommand(),
