@@ -101,11 +101,15 @@ async function fillTensor(file: FileHandle, tensor: StoredTensor): Promise<void>
   }
 }
 
-/** One block of values for a tensor: norms about 1, vectors small, matrices scaled to keep a signal's size. */
+/**
+ * One block of values for a tensor: norms about 1, vectors small, matrices scaled to keep a signal's size. Every tensor
+ * begins at another place of the block: ONNX Runtime holds equal weights of a graph only once, and no model has any.
+ */
 function bfloats({ name, shape }: StoredTensor): Uint8Array {
   const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
   const isNorm = /norm\d?\.(norm\.)?weight$/.test(name);
   const spread = shape.length < 2 || isNorm ? 0.02 : 1 / Math.sqrt(fanIn);
-  const values = NORMAL.map((value) => (isNorm ? 1 : 0) + spread * value);
+  const start = [...name].reduce((hash, letter) => Math.imul(hash, 31) + letter.charCodeAt(0), 7) >>> 0;
+  const values = NORMAL.map((_, i) => (isNorm ? 1 : 0) + spread * NORMAL[(start + i) % BLOCK]!);
   return new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16).buffer);
 }
