@@ -109,7 +109,8 @@ function bfloats({ name, shape }: StoredTensor): Uint8Array {
   const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
   const isNorm = /norm\d?\.(norm\.)?weight$/.test(name);
   const spread = shape.length < 2 || isNorm ? 0.02 : 1 / Math.sqrt(fanIn);
-  const start = [...name].reduce((hash, letter) => Math.imul(hash, 31) + letter.charCodeAt(0), 7) >>> 0;
+  let start = 7;
+  for (let i = 0; i < name.length; i++) start = (Math.imul(start, 31) + name.charCodeAt(i)) >>> 0;
   const values = NORMAL.map((_, i) => (isNorm ? 1 : 0) + spread * NORMAL[(start + i) % BLOCK]!);
   return new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16).buffer);
 }
