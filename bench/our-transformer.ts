@@ -56,7 +56,7 @@ async function draw(count: number, policyName = policy as PolicyName): Promise<F
   const rows = joinTexts(config, [await transformer.condition(text), await transformer.condition(unconditional)]);
   const model = { depth: config.depth, heads: config.heads, width: config.width };
   const task = { model, maps: settings.schedule.maps, tokenBytes: 1 };
-  const chosen = choosePolicy({ policy: policyName, budget }, task).policy;
+  const chosen = choosePolicy(policyName === "full" ? {} : { policy: policyName, budget }, task).policy;
   const plan = chosen.plan({ layers: config.depth, heads: config.heads, maps: settings.schedule.maps });
   const cache = transformer.makeCache(2, plan);
   let last = new Float32Array(0);

@@ -9,7 +9,15 @@ import { BudgetError, OptionError } from "../errors.js";
 import { TRANSFORMER_SIZES } from "../models/catalogue.js";
 import { scheduleFor } from "../models/infinity/schedule.js";
 import type { Plan } from "./policy.js";
-import { choosePolicy, POLICY_NAMES, type PolicyName, type PolicyTask, type PolicyWish } from "./registry.js";
+import {
+  checkPolicyOptions,
+  choosePolicy,
+  POLICY_NAMES,
+  type CachePolicyOptions,
+  type PolicyName,
+  type PolicyTask,
+  type RolesFrom,
+} from "./registry.js";
 
 const { depth, heads, width } = TRANSFORMER_SIZES["2B"];
 const SQUARE: PolicyTask = { model: { depth, heads, width }, maps: scheduleFor("1M").maps, tokenBytes: 4096 };
@@ -21,7 +29,7 @@ const SMALL: PolicyTask = {
   tokenBytes: 2 ** 14,
 };
 
-function planOf(wish: PolicyWish, task: PolicyTask): Plan {
+function planOf(wish: CachePolicyOptions, task: PolicyTask): Plan {
   const { model, maps } = task;
   return choosePolicy(wish, task).policy.plan({ layers: model.depth, heads: model.heads, maps });
 }
@@ -47,7 +55,7 @@ const CALIBRATED: Budget = {
 
 describe("choosePolicy", () => {
   it.each(POLICY_NAMES)("makes %s, by its name", (policy) => {
-    const chosen = choosePolicy({ policy, budget: "10%" }, SQUARE);
+    const chosen = choosePolicy(policy === "full" ? { policy } : { policy, budget: "10%" }, SQUARE);
     expect([chosen.policy.name, chosen.budget]).toEqual([policy, policy === "full" ? undefined : 650]);
   });
 
@@ -82,7 +90,7 @@ describe("choosePolicy", () => {
   });
 
   it("scores as the published code does, or as the paper if asked to", () => {
-    const scoring = (wish: Pick<PolicyWish, "scoring">) =>
+    const scoring = (wish: Pick<CachePolicyOptions, "scoring">) =>
       planOf({ policy: "scalekv", budget: "25%", ...wish }, SMALL).scoring;
     const reference = {
       queries: "projected",
@@ -98,6 +106,29 @@ describe("choosePolicy", () => {
       pooling: { kind: "average", size: 5 },
       exclusion: "after",
     });
+  });
+});
+
+describe("the roles of scalekv", () => {
+  it("are told with where they come from", () => {
+    const rolesFrom = (budget: string | Budget, task: PolicyTask): RolesFrom | undefined =>
+      choosePolicy({ policy: "scalekv", budget }, task).roles;
+    expect(rolesFrom(CALIBRATED, SMALL)).toBe("calibration");
+    expect(rolesFrom("10%", SQUARE)).toBe("published table");
+    expect(rolesFrom("25%", SMALL)).toBe("first layer");
+    expect(choosePolicy({ policy: "snapkv", budget: "25%" }, SMALL).roles).toBeUndefined();
+  });
+});
+
+describe("checkPolicyOptions", () => {
+  it.each<[CachePolicyOptions, string]>([
+    [{ policy: "scalekv" }, "policy scalekv: needs a budget, such as 10%"],
+    [{ budget: "10%" }, "policy full: keeps everything and takes no budget"],
+    [{ policy: "all" as "full" }, `policy all: not one of ${POLICY_NAMES.join(", ")}`],
+  ])("refuses %j before anything is loaded", (options, line) => {
+    expect(() => {
+      checkPolicyOptions(options);
+    }).toThrow(new OptionError(line));
   });
 });
 
@@ -138,7 +169,7 @@ describe("capacities of scalekv", () => {
 });
 
 describe("choosePolicy refuses", () => {
-  it.each<[string, PolicyWish, Error]>([
+  it.each<[string, CachePolicyOptions, Error]>([
     [
       "a policy that is none",
       { policy: "h3o" as PolicyName, budget: "10%" },

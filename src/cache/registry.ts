@@ -19,12 +19,16 @@ export const POLICY_NAMES = ["full", "scalekv", "snapkv", "pyramidkv", "streamin
 /** One of {@link POLICY_NAMES}. */
 export type PolicyName = (typeof POLICY_NAMES)[number];
 
-/** What is asked for. */
-export interface PolicyWish {
-  readonly policy: PolicyName;
-  /** A share (`10%`, 0.1), tokens a layer (`650`), memory (`200MiB`), or a budget made by calibration. */
-  readonly budget: string | number | Budget;
-  /** ScaleKV's scoring rule. Default `reference`, until both are measured on a trained model. */
+/** What of the KV cache is kept while an image is drawn. */
+export interface CachePolicyOptions {
+  /** Default `full`. */
+  readonly policy?: PolicyName | undefined;
+  /**
+   * How much stays: a share of the full cache (`10%` or 0.1), tokens a layer (`650`), memory (`200MiB`), or a budget made
+   * by calibration. Every policy but `full` needs one.
+   */
+  readonly budget?: string | number | Budget | undefined;
+  /** ScaleKV's scoring rule: the published code's (`reference`, the default) or the paper's (`paper`). */
   readonly scoring?: ScaleKVScoring | undefined;
 }
 
@@ -36,17 +40,32 @@ export interface PolicyTask {
   readonly tokenBytes: number;
 }
 
-/** A policy, and the tokens a layer it keeps on average. */
+/** Where the roles of ScaleKV's layers come from; `first layer` is what is taken where neither of the others is to be had. */
+export type RolesFrom = "calibration" | "published table" | "first layer";
+
+/** A policy, and what it was made of. */
 export interface ChosenPolicy {
   readonly policy: Policy;
-  /** Undefined for the full cache. */
+  /** Tokens a layer that it keeps on average. Undefined for the full cache. */
   readonly budget: number | undefined;
+  /** ScaleKV only. */
+  readonly roles?: RolesFrom | undefined;
+}
+
+/** Refuses a policy without a budget, and the full cache with one; needs neither model nor schedule. */
+export function checkPolicyOptions({ policy = "full", budget }: CachePolicyOptions): void {
+  if (!POLICY_NAMES.includes(policy)) throw new OptionError(`policy ${policy}: not one of ${POLICY_NAMES.join(", ")}`);
+  if (policy === "full") {
+    if (budget !== undefined) throw new OptionError("policy full: keeps everything and takes no budget");
+  } else if (budget === undefined) throw new OptionError(`policy ${policy}: needs a budget, such as 10%`);
+  else if (typeof budget !== "object") parseAmount(budget);
 }
 
 /** Makes the policy for a model and schedule. A budget that does not fit them is an error that names value and limit. */
-export function choosePolicy({ policy: name, budget, scoring }: PolicyWish, task: PolicyTask): ChosenPolicy {
-  if (!POLICY_NAMES.includes(name)) throw new OptionError(`policy ${name}: not one of ${POLICY_NAMES.join(", ")}`);
-  if (name === "full") return { policy: full, budget: undefined };
+export function choosePolicy(options: CachePolicyOptions, task: PolicyTask): ChosenPolicy {
+  checkPolicyOptions(options);
+  const { policy: name = "full", budget, scoring } = options;
+  if (name === "full" || budget === undefined) return { policy: full, budget: undefined };
   const given = typeof budget === "object" ? fitBudget(budget, task.model, task.maps, "budget") : undefined;
   const amount = typeof budget === "object" ? { kind: "tokens" as const, tokens: budget.base } : parseAmount(budget);
   const tokens = resolveAmount(amount, { maps: task.maps, bytesPerToken: task.tokenBytes });
@@ -65,7 +84,8 @@ export function choosePolicy({ policy: name, budget, scoring }: PolicyWish, task
         return slidingWindow({ capacities });
     }
   };
-  return { policy: make(capacitiesFor(name, common, task, given)), budget: tokens };
+  const policy = make(capacitiesFor(name, common, task, given));
+  return { policy, budget: tokens, roles: name === "scalekv" ? rolesFrom(given, task) : undefined };
 }
 
 interface Common {
@@ -94,9 +114,14 @@ function publishedBudget({ budget, maps }: Common, { model }: PolicyTask): Budge
   return same ? published : undefined;
 }
 
+function rolesFrom(given: Budget | undefined, { model }: PolicyTask): RolesFrom {
+  if (given) return "calibration";
+  return presetFor(model) ? "published table" : "first layer";
+}
+
 /**
- * Who drafts, where no calibration says so: as the published table of this model has it and, for a model without one, the first layer
- * alone, which drafts at every scale in every published table.
+ * Who drafts, where no calibration says so: as the published table of this model has it and, for a model without one,
+ * the first layer alone, which drafts at every scale in every published table. The report says which.
  */
 function knownRoles({ model, maps }: PolicyTask): Roles {
   const published = presetFor(model)?.budget.roles;

@@ -3,7 +3,7 @@
  * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
  */
 import type { AttentionStatistics, CalibrationSubject } from "../budget/calibration.js";
-import { choosePolicy, type ChosenPolicy } from "../cache/registry.js";
+import { checkPolicyOptions, choosePolicy, type ChosenPolicy } from "../cache/registry.js";
 import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import type { ModelFiles } from "../models/assemble.js";
@@ -51,6 +51,7 @@ export class Engine {
     const { threads, signal, onProgress, vae, textEncoder, cache = {} } = options;
     const device = chooseDevice(options.device ?? "auto");
     configureWasm(options);
+    checkPolicyOptions(cache);
     const files = await open(name, { vae, textEncoder });
     let encoder: T5Encoder | undefined;
     try {
@@ -72,7 +73,7 @@ export class Engine {
   async draw(prompts: readonly string[], options: DrawOptions = {}): Promise<DrawResult> {
     const { config } = this.files.infinity;
     const settings = this.settings(options, prompts.length);
-    const { policy, budget } = this.choosePolicy(options.cache ?? this.cache, settings, prompts.length);
+    const { policy, budget, roles } = this.choosePolicy(options.cache ?? this.cache, settings, prompts.length);
     const recorder = new Recorder();
     const { texts, negatives } = await this.readPrompts(prompts, options);
     await recorder.mark("text", 0);
@@ -90,7 +91,7 @@ export class Engine {
     const images = split(drawn.images, prompts, settings);
     const told = await this.report(settings, recorder, drawn, prompts.length);
     const { cache, weightsBytes, process } = told;
-    const report = { ...told, policy: policy.name, budget };
+    const report = { ...told, policy: policy.name, budget, roles };
     return { image: images[0]!, images, memory: { cache, weightsBytes, process }, report };
   }
 
@@ -140,16 +141,11 @@ export class Engine {
 
   /** The policy for this call's schedule and rows. */
   private choosePolicy(wish: CachePolicyOptions, { schedule, guided }: Settings, images: number): ChosenPolicy {
-    const { policy = "full", budget, scoring } = wish;
-    if (policy !== "full" && budget === undefined)
-      throw new OptionError(`policy ${policy}: needs a budget, such as 10%`);
-    if (policy === "full" && budget !== undefined)
-      throw new OptionError("policy full: keeps everything and takes no budget");
     const { depth, heads, width } = this.files.infinity.config;
     const rows = guided ? 2 * images : images;
     const tokenBytes = depth * rows * bytesPerToken(this.cache.storage ?? "fp32", heads, width / heads);
     const task = { model: { depth, heads, width }, maps: schedule.maps, tokenBytes };
-    return choosePolicy({ policy, budget: budget ?? 1, scoring }, task);
+    return choosePolicy(wish, task);
   }
 
   private async readPrompts(
@@ -182,7 +178,7 @@ export class Engine {
     recorder: Recorder,
     drawn: DrawnBatch,
     images: number,
-  ): Promise<Omit<RunReport, "policy" | "budget">> {
+  ): Promise<Omit<RunReport, "policy" | "budget" | "roles">> {
     const memory = await processMemoryIfTold();
     return {
       model: this.files.name,

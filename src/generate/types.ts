@@ -3,26 +3,12 @@
  * speak in these types; the engine behind them is `pipeline.ts`.
  */
 import type { ImageSize, PixelClass, ScaleSize } from "../models/infinity/schedule.js";
-import type { Budget } from "../budget/budget.js";
-import type { ScaleKVScoring } from "../cache/policies/scalekv.js";
-import type { PolicyName } from "../cache/registry.js";
+import type { CachePolicyOptions, RolesFrom } from "../cache/registry.js";
 import type { StorageType } from "../cache/storage.js";
 import type { Device } from "../runtime/device.js";
 
+export type { CachePolicyOptions, RolesFrom } from "../cache/registry.js";
 export { PIXEL_CLASSES, type ImageSize, type PixelClass, type ScaleSize } from "../models/infinity/schedule.js";
-
-/** What of the KV cache is kept while an image is drawn. */
-export interface CachePolicyOptions {
-  /** Default `full`. */
-  readonly policy?: PolicyName | undefined;
-  /**
-   * How much stays: a share of the full cache (`10%` or 0.1), tokens a layer (`650`), memory (`200MiB`), or a budget made
-   * by calibration. Needed by every policy but `full`.
-   */
-  readonly budget?: string | number | Budget | undefined;
-  /** ScaleKV's scoring rule: the published code's (`reference`, the default) or the paper's (`paper`). */
-  readonly scoring?: ScaleKVScoring | undefined;
-}
 
 /** What is kept, and how it is stored. */
 export interface CacheOptions extends CachePolicyOptions {
@@ -138,6 +124,8 @@ export interface RunReport {
   readonly policy: string;
   /** Tokens a layer that the policy keeps on average; absent for `full`. */
   readonly budget?: number | undefined;
+  /** Where the roles of ScaleKV's layers come from; absent for other policies. */
+  readonly roles?: RolesFrom | undefined;
   /** How cached keys and values are stored. */
   readonly storage: StorageType;
   readonly images: number;

@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { traceCase } from "../../src/generate/trace.js";
-import { golden, GOLDEN, readCase, readTensors, type Tensors } from "../support/golden.js";
+import { FORCED_CASES, golden, GOLDEN, GREEDY_CASES, readCase, readTensors, type Tensors } from "../support/golden.js";
 import { inTemporaryFolder } from "../support/temporary.js";
 
 async function trace(name: string): Promise<{ expected: Tensors; found: Tensors; scales: number }> {
@@ -44,16 +44,7 @@ function expectSameImage(expected: Float32Array, found: Float32Array): void {
 }
 
 describe("forced bits give the reference's logits and image", () => {
-  it.each([
-    "full-006m",
-    "full-006m-batch3",
-    "full-006m-layer-guidance",
-    "full-006m-negative",
-    "full-006m-no-guidance",
-    "full-006m-patchify",
-    "full-006m-tall",
-    "full-006m-wide",
-  ])("%s", async (name) => {
+  it.each(FORCED_CASES)("%s", async (name) => {
     const { expected, found, scales } = await trace(name);
     for (let scale = 0; scale < scales; scale++) {
       const reference = golden(expected, `logits.${scale}`);
@@ -67,7 +58,7 @@ describe("forced bits give the reference's logits and image", () => {
 });
 
 describe("greedy choices give the reference's bits and image", () => {
-  it.each(["greedy-full-006m", "greedy-full-006m-patchify"])("%s", async (name) => {
+  it.each(GREEDY_CASES)("%s", async (name) => {
     const { expected, found, scales } = await trace(name);
     for (let scale = 0; scale < scales; scale++) {
       const reference = golden(expected, `bits.${scale}`);

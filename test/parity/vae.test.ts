@@ -13,7 +13,15 @@ import type { RgbImages } from "../../src/models/bsq-vae/image.js";
 import { quantize } from "../../src/models/bsq-vae/quantize.js";
 import { resizeArea } from "../../src/models/bsq-vae/resize.js";
 import type { Vae } from "../../src/models/bsq-vae/vae.js";
-import { golden, openVae, readCase, type GoldenCase, type GoldenTensor } from "../support/golden.js";
+import {
+  FORCED_CASES,
+  golden,
+  GREEDY_CASES,
+  openVae,
+  readCase,
+  type GoldenCase,
+  type GoldenTensor,
+} from "../support/golden.js";
 
 const tiny = await openVae("tiny");
 const patchify = await openVae("patchify");
@@ -64,18 +72,7 @@ function expectSameImages(found: RgbImages, reference: RgbImages): void {
 }
 
 describe("bits to an image", () => {
-  it.each([
-    "full-006m",
-    "full-006m-batch3",
-    "full-006m-layer-guidance",
-    "full-006m-negative",
-    "full-006m-no-guidance",
-    "full-006m-patchify",
-    "full-006m-tall",
-    "full-006m-wide",
-    "greedy-full-006m",
-    "greedy-full-006m-patchify",
-  ])("%s", async (name) => {
+  it.each([...FORCED_CASES, ...GREEDY_CASES])("%s", async (name) => {
     const reference = await readCase(name);
     const codes = accumulator(reference);
     bitsOf(reference).forEach((bits, scale) => {

@@ -12,6 +12,21 @@ import { lookupIn } from "../../src/models/lookup.js";
 /** The folder of the reference values. */
 export const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
 
+/** Cases whose bits are forced, with the full cache. */
+export const FORCED_CASES = [
+  "full-006m",
+  "full-006m-batch3",
+  "full-006m-layer-guidance",
+  "full-006m-negative",
+  "full-006m-no-guidance",
+  "full-006m-patchify",
+  "full-006m-tall",
+  "full-006m-wide",
+];
+
+/** Cases that take the likelier value of every bit, with the full cache. */
+export const GREEDY_CASES = ["greedy-full-006m", "greedy-full-006m-patchify"];
+
 /** A tensor of a case, read whole. */
 export interface GoldenTensor {
   readonly shape: readonly number[];
