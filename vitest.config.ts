@@ -7,7 +7,10 @@ export default defineConfig({
     // ONNX Runtime brings threads of its own: more workers than this only make two cores change hands.
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 20_000 } },
+      {
+        extends: true,
+        test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 20_000, hookTimeout: 60_000 },
+      },
       {
         extends: true,
         test: {
@@ -15,6 +18,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/command/**", "test/browser/**"],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -24,6 +28,7 @@ export default defineConfig({
           include: ["test/command/**/*.test.ts"],
           globalSetup: "test/support/build.ts",
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
     ],

@@ -58,20 +58,26 @@ export function buildAppend(shape: CommitShape): Promise<GraphModel> {
 /**
  * Judges, chooses and keeps. Inputs as {@link buildKeep} without `positions`; `observed` [observers, rows, C], the
  * observers' queries; `window` [lanes, window], the positions that stay anyway; `excluded` [1, past + tokens], −∞ on the
- * window and 0 elsewhere; `others` [1], how many more stay; `count` [1], how many in all. Outputs as {@link buildNarrow},
- * and `positions` [lanes, kept], sorted.
+ * window and 0 elsewhere; `others` [1], how many more stay; `count` [1], how many in all. Where scores add up, also
+ * `past_scores` [lanes, 1, past] and `new_scores` [lanes, 1, tokens], zeros. Outputs as {@link buildNarrow}, `positions`
+ * [lanes, kept], sorted, and their `kept_scores` [lanes, 1, kept] where scores add up.
  */
 export function buildSelect(shape: CommitShape, scoring: Scoring): Promise<GraphModel> {
   const commit = begin("select", shape);
   const { g } = commit;
   const keys = join(commit, "k");
-  const scores = poolScores(commit, judge(commit, keys, scoring), scoring);
+  const given = addUp(commit, judge(commit, keys, scoring), scoring);
+  const scores = poolScores(commit, given, scoring);
   const others = op.TopK(g, scores, g.input("others", "int64", [1])).indices;
   const chosen = op.Concat(g, [others, g.input("window", "int64", ["lanes", "window"])], 1);
   // Positions are exact in float32, the type that every device can sort.
   const sorted = op.Sort(g, op.Cast(g, chosen, "float32"), g.input("count", "int64", [1]));
   const positions = op.Cast(g, sorted, "int64");
   g.output("positions", positions, "int64", ["lanes", "kept"]);
+  if (scoring.cumulative) {
+    const stays = op.GatherElements(g, given, op.Unsqueeze(g, positions, [1]), 2);
+    g.output("kept_scores", stays, "float32", ["lanes", 1, "kept"]);
+  }
   const entries = tableEntries(commit, op.Transpose(g, positions, [1, 0]));
   emit(commit, "k", pick(commit, keys, entries));
   emit(commit, "v", pick(commit, join(commit, "v"), entries));
@@ -97,7 +103,7 @@ function join(commit: Commit, name: "k" | "v"): Stored {
   return { data, scale: op.Concat(commit.g, [past.scale, own.scale], 0) };
 }
 
-/** Every lane's keys judged by its observers, [lanes, past + tokens]. */
+/** Every lane's keys judged by its observers, [lanes, 1, past + tokens]. */
 function judge(commit: Commit, keys: Stored, { contribution }: Scoring): Value {
   const { g, storage, dim, width } = commit;
   const byLane = op.Reshape(g, widen(g, storage, keys, dim), [0, -1, dim]);
@@ -105,6 +111,14 @@ function judge(commit: Commit, keys: Stored, { contribution }: Scoring): Value {
   const logits = op.MatMul(g, op.Transpose(g, observed, [1, 0, 2]), op.Transpose(g, byLane, [1, 2, 0]));
   const given = contribution === "weight" ? op.Softmax(g, logits) : op.Mul(g, logits, g.scalar(1 / Math.sqrt(dim)));
   return op.ReduceSum(g, given, 1);
+}
+
+/** Where scores add up: what keys are given now, and were given before. */
+function addUp({ g }: Commit, given: Value, { cumulative }: Scoring): Value {
+  if (!cumulative) return given;
+  const past = g.input("past_scores", "float32", ["lanes", 1, "past"]);
+  const fresh = g.input("new_scores", "float32", ["lanes", 1, "tokens"]);
+  return op.Add(g, given, op.Concat(g, [past, fresh], 2));
 }
 
 /** Scores [lanes, 1, past + tokens] pooled over neighbours, the window's −∞, [lanes, past + tokens]. */

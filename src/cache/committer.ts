@@ -44,10 +44,12 @@ export class Committer {
     feeds: Tensors,
     scoring: Scoring,
     { capacity, window }: Scored,
-    { lanes, length }: { lanes: number; length: number },
+    lanes: number,
     into: Into,
   ): Promise<Tensors> {
     const session = await this.session(`select ${JSON.stringify(scoring)}`, () => buildSelect(this.shape, scoring));
+    const fresh = feeds.new_k!.dims[0]!;
+    const length = feeds.past_k!.dims[0]! + fresh;
     const excluded = new Float32Array(length);
     for (const position of window) excluded[position] = -Infinity;
     const tiled = Array.from({ length: lanes }, () => window).flat();
@@ -57,6 +59,8 @@ export class Committer {
       others: int64([capacity - window.length], [1]),
       count: int64([capacity], [1]),
       lanes: laneNumbers(lanes),
+      // New tokens have been given nothing yet.
+      ...(scoring.cumulative ? { new_scores: float32(new Float32Array(lanes * fresh), [lanes, 1, fresh]) } : {}),
     };
     return session.run({ ...feeds, ...given }, into);
   }

@@ -10,7 +10,9 @@ import { emptyArray, storedTensor } from "./stored-tensor.js";
 
 /** A cache on a device; see the file's head. */
 export class DeviceCache implements KvCache {
-  private layers: Tensors[];
+  private slots: Tensors[];
+  /** By slot: what every token was given so far, [lanes, 1, tokens], where scores add up. */
+  private scores: Tensor[] = [];
   private readonly account: CacheAccount;
 
   constructor(
@@ -18,31 +20,38 @@ export class DeviceCache implements KvCache {
     private readonly committer: Committer,
   ) {
     this.account = new CacheAccount(shape);
-    this.layers = Array.from({ length: shape.plan.lengths[0]?.length ?? 0 }, () => emptyLayer(shape));
+    this.slots = Array.from({ length: shape.plan.lengths[0]?.length ?? 0 }, () => emptySlot(shape));
+    if (shape.plan.scoring?.cumulative) {
+      this.scores = this.slots.map(() => float32(new Float32Array(0), [this.lanes, 1, 0]));
+    }
   }
 
   get scales(): number {
     return this.shape.plan.fresh.length;
   }
 
-  feeds(layer: number, scale: number): Tensors {
-    const eviction = this.shape.plan.evictions[scale]?.[layer];
+  feeds(slot: number, scale: number): Tensors {
+    const eviction = this.shape.plan.evictions[scale]?.[slot];
     const observers = eviction?.kind === "scored" ? eviction.observers : [0];
-    return { ...this.layers[layer]!, observers: int64(observers, [observers.length]) };
+    return { ...this.slots[slot]!, observers: int64(observers, [observers.length]) };
   }
 
   outputs(): undefined {
     return undefined;
   }
 
-  async commit(layer: number, scale: number, outputs: Tensors): Promise<KeptPositions | undefined> {
+  async commit(slot: number, scale: number, outputs: Tensors): Promise<KeptPositions | undefined> {
     const { plan } = this.shape;
-    const { positions, ...kept } = await this.carryOut(layer, scale, outputs);
-    Object.values(this.layers[layer]!).forEach((tensor) => tensor.dispose());
-    this.layers[layer] = Object.fromEntries(
+    const { positions, kept_scores: scores, ...kept } = await this.carryOut(slot, scale, outputs);
+    Object.values(this.slots[slot]!).forEach((tensor) => tensor.dispose());
+    this.slots[slot] = Object.fromEntries(
       Object.entries(kept).map(([name, tensor]) => [name.replace("kept", "past"), tensor]),
     );
-    this.account.record(layer, plan.fresh[scale]!, plan.lengths[scale]![layer]!);
+    if (scores) {
+      this.scores[slot]!.dispose();
+      this.scores[slot] = scores;
+    }
+    this.account.record(slot, plan.fresh[scale]!, plan.lengths[scale]![slot]!);
     // Reading a device tensor aborts the process under Node (onnxruntime 1.30), so which tokens stayed is not told.
     positions?.dispose();
     return undefined;
@@ -57,15 +66,17 @@ export class DeviceCache implements KvCache {
   }
 
   dispose(): void {
-    for (const layer of this.layers) Object.values(layer).forEach((tensor) => tensor.dispose());
-    this.layers = [];
+    for (const slot of this.slots) Object.values(slot).forEach((tensor) => tensor.dispose());
+    this.scores.forEach((tensor) => tensor.dispose());
+    this.slots = [];
+    this.scores = [];
     this.account.clear();
   }
 
-  private carryOut(layer: number, scale: number, { new_k, new_v, ...outputs }: Tensors): Promise<Tensors> {
+  private carryOut(slot: number, scale: number, { new_k, new_v, ...outputs }: Tensors): Promise<Tensors> {
     const { plan } = this.shape;
-    const eviction = plan.evictions[scale]![layer]!;
-    const feeds = { ...this.layers[layer]!, new_k: new_k!, new_v: new_v! };
+    const eviction = plan.evictions[scale]![slot]!;
+    const feeds = { ...this.slots[slot]!, new_k: new_k!, new_v: new_v! };
     switch (eviction.kind) {
       case "none":
         return this.committer.append(feeds, undefined);
@@ -73,9 +84,10 @@ export class DeviceCache implements KvCache {
         return this.committer.keep(feeds, eviction.positions, this.lanes, undefined);
       case "scored": {
         const scoring = plan.scoring!;
+        const scores = this.scores[slot];
         const judged = { ...feeds, observed: outputs[`observed_${scoring.queries}`]! };
-        const length = (scale === 0 ? 0 : plan.lengths[scale - 1]![layer]!) + plan.fresh[scale]!;
-        return this.committer.select(judged, scoring, eviction, { lanes: this.lanes, length }, undefined);
+        const given = scores ? { ...judged, past_scores: scores } : judged;
+        return this.committer.select(given, scoring, eviction, this.lanes, undefined);
       }
     }
   }
@@ -86,7 +98,7 @@ export class DeviceCache implements KvCache {
 }
 
 /** What a layer's graph reads before the first scale: no tokens, in their stored form. */
-function emptyLayer({ rows, heads, dim, storage }: CacheShape): Tensors {
+function emptySlot({ rows, heads, dim, storage }: CacheShape): Tensors {
   const data = (): Tensor => storedTensor(emptyArray(storage, 0), [0, rows, heads * dim]);
   const scale = (): Tensor => float32(new Float32Array(0), [0, rows, heads]);
   const scales = storage === "int8" ? { past_k_scale: scale(), past_v_scale: scale() } : {};

@@ -1,25 +1,27 @@
 /**
- * A cache in the process's own memory. A layer's tokens lie in one array that grows in place as far as the plan lets
- * it; where the plan evicts, a new array of exactly the size that stays takes its place. New tokens of an uncompressed
- * float32 layer are written by the layer's graph right behind the old ones; all others pass through a scratch buffer
- * that the layers share.
+ * A cache in the process's own memory. A slot's tokens lie in one array that grows in place as far as the plan lets it;
+ * where the plan evicts, a new array of exactly the size that stays takes its place. New tokens that stay as they come,
+ * in float32, are written by the layer's graph right behind the old ones; all others pass through scratch buffers that
+ * all layers share.
  */
 import type { Tensors } from "../runtime/session.js";
 import { float32, int64, type Tensor } from "../runtime/tensor.js";
 import type { Committer } from "./committer.js";
 import { CacheAccount, type CachePeak, type CacheShape, type KeptPositions, type KvCache } from "./kv-cache.js";
-import type { Eviction } from "./policy.js";
+import type { Eviction, Scored } from "./policy.js";
 import { emptyArray, storedTensor, type StoredData } from "./stored-tensor.js";
 
-/** Keys or values of one layer: [room, rows, C], and for int8 [room, rows, heads]. */
+/** Keys or values of one slot: [room, rows, C], and for int8 [room, rows, heads]. */
 interface StoredArray {
   readonly data: StoredData;
   readonly scale?: Float32Array | undefined;
 }
 
-interface Layer {
-  k: StoredArray;
-  v: StoredArray;
+interface Slot {
+  readonly k: StoredArray;
+  readonly v: StoredArray;
+  /** What every token was given so far, [lanes, tokens]; only where scores add up. */
+  readonly scores?: Float32Array | undefined;
   tokens: number;
   /** Tokens the arrays have room for. */
   room: number;
@@ -29,8 +31,9 @@ const NAMES = ["k", "v"] as const;
 
 /** A cache on the host; see the file's head. */
 export class HostCache implements KvCache {
-  private layers: Layer[];
-  private scratch: Record<"k" | "v", Float32Array> = { k: new Float32Array(0), v: new Float32Array(0) };
+  private slots: Slot[];
+  /** By slot of one graph's run. */
+  private scratch: Record<"k" | "v", Float32Array>[];
   private readonly account: CacheAccount;
   private readonly width: number;
 
@@ -40,40 +43,41 @@ export class HostCache implements KvCache {
   ) {
     this.width = shape.heads * shape.dim;
     this.account = new CacheAccount(shape);
-    this.layers = Array.from({ length: shape.plan.lengths[0]?.length ?? 0 }, () => this.allocate(0));
+    this.slots = Array.from({ length: shape.plan.lengths[0]?.length ?? 0 }, () => this.allocate(0));
+    this.scratch = Array.from({ length: shape.together ?? 1 }, emptyScratch);
   }
 
   get scales(): number {
     return this.shape.plan.fresh.length;
   }
 
-  feeds(layer: number, scale: number): Tensors {
-    const eviction = this.evictionAfter(layer, scale);
+  feeds(slot: number, scale: number): Tensors {
+    const eviction = this.evictionAfter(slot, scale);
     // A graph wants at least one observer; nobody reads what it sees where nothing is judged.
     const observers = eviction?.kind === "scored" ? eviction.observers : [0];
-    return { ...this.past(layer), observers: int64(observers, [observers.length]) };
+    return { ...this.past(slot), observers: int64(observers, [observers.length]) };
   }
 
-  outputs(layer: number, scale: number): Record<string, Tensor | null> {
+  outputs(slot: number, scale: number): Record<string, Tensor | null> {
     const fresh = this.freshTokens(scale);
-    const eviction = this.evictionAfter(layer, scale)!;
+    const eviction = this.evictionAfter(slot, scale)!;
     const into: Record<string, Tensor | null> = {};
     if (this.growsInPlace(eviction)) {
-      this.makeRoom(layer, scale);
-      const { tokens } = this.layers[layer]!;
-      for (const name of NAMES) into[`new_${name}`] = this.views(this.layers[layer]![name], tokens, fresh, name)[name]!;
+      this.makeRoom(slot, scale);
+      const { tokens } = this.slots[slot]!;
+      for (const name of NAMES) into[`new_${name}`] = this.views(this.slots[slot]![name], tokens, fresh, name)[name]!;
       return into;
     }
-    for (const name of NAMES) into[`new_${name}`] = this.scratchView(name, fresh);
+    for (const name of NAMES) into[`new_${name}`] = this.scratchView(slot, name, fresh);
     if (eviction.kind === "scored") into[this.observedOutput] = null;
     return into;
   }
 
-  async commit(layer: number, scale: number, outputs: Tensors): Promise<KeptPositions | undefined> {
+  async commit(slot: number, scale: number, outputs: Tensors): Promise<KeptPositions | undefined> {
     const fresh = this.freshTokens(scale);
-    const eviction = this.evictionAfter(layer, scale)!;
-    const kept = await this.carryOut(eviction, layer, scale, outputs);
-    this.account.record(layer, fresh, this.layers[layer]!.tokens);
+    const eviction = this.evictionAfter(slot, scale)!;
+    const kept = await this.carryOut(eviction, slot, scale, outputs);
+    this.account.record(slot, fresh, this.slots[slot]!.tokens);
     return kept;
   }
 
@@ -86,36 +90,38 @@ export class HostCache implements KvCache {
   }
 
   dispose(): void {
-    this.layers = [];
-    this.scratch = { k: new Float32Array(0), v: new Float32Array(0) };
+    this.slots = [];
+    this.scratch = [];
     this.account.clear();
   }
 
   private async carryOut(
     eviction: Eviction,
-    layer: number,
+    slot: number,
     scale: number,
     outputs: Tensors,
   ): Promise<KeptPositions | undefined> {
     const fresh = this.freshTokens(scale);
-    const state = this.layers[layer]!;
+    const state = this.slots[slot]!;
     if (eviction.kind === "none") {
       if (!this.growsInPlace(eviction)) {
-        this.makeRoom(layer, scale);
-        await this.committer.narrow(this.freshFeeds(fresh), this.keptViews(this.layers[layer]!, state.tokens, fresh));
+        this.makeRoom(slot, scale);
+        await this.committer.narrow(
+          this.freshFeeds(slot, fresh),
+          this.keptViews(this.slots[slot]!, state.tokens, fresh),
+        );
       }
-      this.layers[layer]!.tokens += fresh;
+      this.slots[slot]!.tokens += fresh;
       return undefined;
     }
-    const next = this.allocate(this.roomFrom(layer, scale));
-    next.tokens = this.shape.plan.lengths[scale]![layer]!;
+    const next = this.allocate(this.roomFrom(slot, scale), this.shape.plan.lengths[scale]![slot]);
     const into = this.keptViews(next, 0, next.tokens);
-    const feeds = { ...this.past(layer), ...this.freshFeeds(fresh) };
+    const feeds = { ...this.past(slot), ...this.freshFeeds(slot, fresh) };
     const kept =
       eviction.kind === "fixed"
         ? await this.keepFixed(feeds, eviction.positions, into)
-        : await this.keepBest(feeds, eviction, state.tokens + fresh, outputs, into);
-    this.layers[layer] = next;
+        : await this.keepBest({ ...feeds, observed: outputs[this.observedOutput]! }, eviction, [state, next], into);
+    this.slots[slot] = next;
     return kept;
   }
 
@@ -125,25 +131,30 @@ export class HostCache implements KvCache {
     into: Record<string, Tensor>,
   ): Promise<KeptPositions> {
     await this.committer.keep(feeds, positions, this.lanes, into);
-    return { lanes: this.lanes, positions: Array.from({ length: this.lanes }, () => positions).flat() };
+    return new Array<readonly number[]>(this.lanes).fill(positions);
   }
 
   private async keepBest(
     feeds: Tensors,
-    eviction: Extract<Eviction, { kind: "scored" }>,
-    length: number,
-    outputs: Tensors,
+    eviction: Scored,
+    [before, after]: readonly [Slot, Slot],
     into: Record<string, Tensor>,
   ): Promise<KeptPositions> {
-    const judged = { ...feeds, observed: outputs[this.observedOutput]! };
-    const where = { lanes: this.lanes, length };
-    const scoring = this.shape.plan.scoring!;
-    const { positions } = await this.committer.select(judged, scoring, eviction, where, { ...into, positions: null });
-    return { lanes: this.lanes, positions: Array.from(positions!.data as BigInt64Array, Number) };
+    const { scoring } = this.shape.plan;
+    const judged = { ...feeds, ...this.scores("past", before) };
+    const where = { ...into, ...this.scores("kept", after), positions: null };
+    const { positions } = await this.committer.select(judged, scoring!, eviction, this.lanes, where);
+    const all = Array.from(positions!.data as BigInt64Array, Number);
+    const { capacity } = eviction;
+    return Array.from({ length: this.lanes }, (_, lane) => all.slice(lane * capacity, (lane + 1) * capacity));
   }
 
-  private evictionAfter(layer: number, scale: number): Eviction | undefined {
-    return this.shape.plan.evictions[scale]?.[layer];
+  private scores(name: "past" | "kept", { scores, tokens }: Slot): Record<string, Tensor> {
+    return scores ? { [`${name}_scores`]: float32(scores, [this.lanes, 1, tokens]) } : {};
+  }
+
+  private evictionAfter(slot: number, scale: number): Eviction | undefined {
+    return this.shape.plan.evictions[scale]?.[slot];
   }
 
   private growsInPlace({ kind }: Eviction): boolean {
@@ -162,45 +173,45 @@ export class HostCache implements KvCache {
     return this.shape.plan.fresh[scale]!;
   }
 
-  /** The most tokens a layer will hold from this scale on until something is evicted. */
-  private roomFrom(layer: number, scale: number): number {
+  /** The most tokens a slot will hold from this scale on until something is evicted. */
+  private roomFrom(slot: number, scale: number): number {
     const { lengths, evictions } = this.shape.plan;
     let last = scale;
-    while (evictions[last + 1]?.[layer]?.kind === "none") last++;
-    return lengths[last]![layer]!;
+    while (evictions[last + 1]?.[slot]?.kind === "none") last++;
+    return lengths[last]![slot]!;
   }
 
-  /** Moves a layer into larger arrays if the scale's tokens do not fit. */
-  private makeRoom(layer: number, scale: number): void {
-    const old = this.layers[layer]!;
+  /** Moves a slot into larger arrays if the scale's tokens do not fit. */
+  private makeRoom(slot: number, scale: number): void {
+    const old = this.slots[slot]!;
     if (old.tokens + this.freshTokens(scale) <= old.room) return;
-    const next = this.allocate(this.roomFrom(layer, scale));
+    const next = this.allocate(this.roomFrom(slot, scale), old.tokens);
     for (const name of NAMES) {
       next[name].data.set(old[name].data);
       if (old[name].scale) next[name].scale?.set(old[name].scale);
     }
-    next.tokens = old.tokens;
-    this.layers[layer] = next;
+    this.slots[slot] = next;
   }
 
-  private allocate(room: number): Layer {
-    const { rows, heads, storage } = this.shape;
+  private allocate(room: number, tokens = 0): Slot {
+    const { rows, heads, storage, plan } = this.shape;
     const array = (): StoredArray => ({
       data: emptyArray(storage, room * rows * this.width),
       scale: storage === "int8" ? new Float32Array(room * rows * heads) : undefined,
     });
-    return { k: array(), v: array(), tokens: 0, room };
+    const scores = plan.scoring?.cumulative ? new Float32Array(tokens * rows * heads) : undefined;
+    return { k: array(), v: array(), scores, tokens, room };
   }
 
-  private past(layer: number): Record<string, Tensor> {
-    const state = this.layers[layer]!;
+  private past(slot: number): Record<string, Tensor> {
+    const state = this.slots[slot]!;
     return Object.assign(
       {},
       ...NAMES.map((name) => this.views(state[name], 0, state.tokens, `past_${name}`)),
     ) as Record<string, Tensor>;
   }
 
-  private keptViews(state: Layer, start: number, tokens: number): Record<string, Tensor> {
+  private keptViews(state: Slot, start: number, tokens: number): Record<string, Tensor> {
     return Object.assign({}, ...NAMES.map((name) => this.views(state[name], start, tokens, `kept_${name}`))) as Record<
       string,
       Tensor
@@ -217,13 +228,18 @@ export class HostCache implements KvCache {
     return { [name]: tensor, [`${name}_scale`]: float32(part(scale, heads), [tokens, rows, heads]) };
   }
 
-  private freshFeeds(fresh: number): Tensors {
-    return { new_k: this.scratchView("k", fresh), new_v: this.scratchView("v", fresh) };
+  private freshFeeds(slot: number, fresh: number): Tensors {
+    return { new_k: this.scratchView(slot, "k", fresh), new_v: this.scratchView(slot, "v", fresh) };
   }
 
-  private scratchView(name: "k" | "v", fresh: number): Tensor {
+  private scratchView(slot: number, name: "k" | "v", fresh: number): Tensor {
     const length = fresh * this.shape.rows * this.width;
-    if (this.scratch[name].length < length) this.scratch[name] = new Float32Array(length);
-    return float32(this.scratch[name].subarray(0, length), [fresh, this.shape.rows, this.width]);
+    const scratch = this.scratch[slot % this.scratch.length]!;
+    if (scratch[name].length < length) scratch[name] = new Float32Array(length);
+    return float32(scratch[name].subarray(0, length), [fresh, this.shape.rows, this.width]);
   }
+}
+
+function emptyScratch(): Record<"k" | "v", Float32Array> {
+  return { k: new Float32Array(0), v: new Float32Array(0) };
 }

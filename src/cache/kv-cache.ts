@@ -12,21 +12,27 @@ import { bytesPerToken, type StorageType } from "./storage.js";
 export interface CacheShape {
   /** Sequences side by side: the batch, twice with guidance. */
   readonly rows: number;
+  /** Heads of a slot. */
   readonly heads: number;
   /** Channels of a head. */
   readonly dim: number;
   readonly storage: StorageType;
-  /** What happens to every layer after every scale but the last, after which nothing is kept. */
+  /** What happens to every slot after every scale but the last, after which nothing is kept. */
   readonly plan: Plan;
+  /** Slots whose new tokens come from one run of a graph: the heads of a layer, where they are slots. Default 1. */
+  readonly together?: number | undefined;
 }
 
-/** What stays of a layer after a scale, where a choice was made: [rows · heads, kept] positions, sorted. */
-export interface KeptPositions {
-  readonly lanes: number;
-  readonly positions: readonly number[];
-}
+/**
+ * What stays of a layer after a scale: sorted positions of every lane, numbered row · heads + head; undefined for a lane
+ * that keeps everything.
+ */
+export type KeptPositions = readonly (readonly number[] | undefined)[];
 
-/** A cache under way; scales come in order, and within a scale the layers. */
+/**
+ * A cache under way; scales come in order, and within a scale the layers. The transformer sees layers; where heads are
+ * slots, `HeadwiseCache` stands between it and a cache whose "layers" are heads.
+ */
 export interface KvCache {
   /** How many scales it takes the tokens of: all but the last, on which none looks back. */
   readonly scales: number;
@@ -63,12 +69,13 @@ export class CacheAccount {
     this.tokens = new Array<number>(shape.plan.lengths[0]?.length ?? 0).fill(0);
   }
 
-  /** A layer had `fresh` new tokens beside it and holds `tokens` from now on. */
-  record(layer: number, fresh: number, tokens: number): void {
-    const { rows, heads, dim, storage } = this.shape;
-    const during = this.held + rows * fresh * bytesPerToken("fp32", heads, dim);
-    this.held += rows * (tokens - (this.tokens[layer] ?? 0)) * bytesPerToken(storage, heads, dim);
-    this.tokens[layer] = tokens;
+  /** A slot had `fresh` new tokens beside it and holds `tokens` from now on. */
+  record(slot: number, fresh: number, tokens: number): void {
+    const { rows, heads, dim, together = 1 } = this.shape;
+    const waiting = together - (slot % together);
+    const during = this.held + waiting * rows * fresh * bytesPerToken("fp32", heads, dim);
+    this.held += rows * (tokens - (this.tokens[slot] ?? 0)) * heldPerToken(this.shape);
+    this.tokens[slot] = tokens;
     this.peakHeld = Math.max(this.peakHeld, this.held);
     this.peakDuring = Math.max(this.peakDuring, during, this.held);
   }
@@ -88,7 +95,13 @@ export class CacheAccount {
   }
 }
 
-/** Tokens a layer's cache will hold after a scale; 0 before the first. */
-export function plannedLength({ lengths }: Plan, layer: number, scale: number): number {
-  return lengths[scale]?.[layer] ?? 0;
+/** Bytes that one token of a slot takes in one row: its key and value and, where scores add up, its score by head. */
+export function heldPerToken({
+  storage,
+  heads,
+  dim,
+  plan,
+}: Pick<CacheShape, "storage" | "heads" | "dim" | "plan">): number {
+  const score = plan.scoring?.cumulative ? Float32Array.BYTES_PER_ELEMENT : 0;
+  return bytesPerToken(storage, heads, dim) + heads * score;
 }

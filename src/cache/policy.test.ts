@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { lengthAfter, planEvictions, type CacheRun, type Eviction, type Scoring, type Situation } from "./policy.js";
+import {
+  byHead,
+  lengthAfter,
+  planEvictions,
+  planHeads,
+  type CacheRun,
+  type Eviction,
+  type Scoring,
+  type Situation,
+} from "./policy.js";
 
 const MAPS = [
   { height: 1, width: 1 },
@@ -39,10 +48,10 @@ describe("planEvictions", () => {
     const asked: Situation[] = [];
     const plan = planEvictions(RUN, (situation) => {
       asked.push(situation);
-      if (situation.layer === 0) return NONE;
+      if (situation.slot === 0) return NONE;
       return situation.scale === 1 ? FIXED : situation.scale === 2 ? SCORED : NONE;
     });
-    expect(asked.map(({ layer, scale, cached, fresh }) => [layer, scale, cached, fresh])).toEqual([
+    expect(asked.map(({ slot, scale, cached, fresh }) => [slot, scale, cached, fresh])).toEqual([
       [0, 0, 0, 1],
       [0, 1, 1, 4],
       [0, 2, 5, 6],
@@ -61,6 +70,30 @@ describe("planEvictions", () => {
       [5, 2],
       [11, 5],
     ]);
+  });
+
+  it("asks for heads by their number, where they are slots", () => {
+    const fixed = (slot: number): Eviction => ({ kind: "fixed", positions: [0, slot] });
+    const plan = planHeads({ ...RUN, layers: 2, heads: 2 }, ({ slot, scale }) => (scale === 2 ? fixed(slot) : NONE));
+    expect(plan.headwise).toBe(true);
+    expect(plan.evictions[2]).toEqual([fixed(0), fixed(1), fixed(2), fixed(3)]);
+    expect(plan.lengths).toEqual([
+      [1, 1, 1, 1],
+      [5, 5, 5, 5],
+      [2, 2, 2, 2],
+    ]);
+  });
+
+  it("becomes a plan for heads in which each does what its layer does", () => {
+    const plan = planEvictions(RUN, ({ slot, scale }) => (slot === 1 && scale > 0 ? FIXED : NONE));
+    const heads = byHead(plan, 2);
+    expect(heads).toEqual({
+      ...plan,
+      headwise: true,
+      evictions: plan.evictions.map(([first, second]) => [first, first, second, second]),
+      lengths: plan.lengths.map(([first, second]) => [first, first, second, second]),
+    });
+    expect(byHead(heads, 2)).toBe(heads);
   });
 
   it("passes the scoring rule on", () => {

@@ -4,7 +4,9 @@
  * beforehand. What must be decided from the keys themselves it leaves to a scoring rule, which one graph carries out on
  * the device (`commit-graph.ts`) and one plain function states for people and tests (`oracle.ts`).
  *
- * Positions count a layer's tokens as they lie in its cache, oldest first: 0 to cached − 1, then the scale's own tokens.
+ * A plan is for slots. A slot is what has a length of its own: a layer, all of whose heads keep equally many tokens, or,
+ * where a policy treats them apart, a single head. Positions count a slot's tokens as they lie in its cache, oldest
+ * first: 0 to cached − 1, then the scale's own tokens.
  */
 
 import type { MapSize } from "../budget/maps.js";
@@ -20,7 +22,7 @@ export interface CacheRun {
   readonly maps: readonly MapSize[];
 }
 
-/** What happens to one layer after one scale. */
+/** What happens to one slot after one scale. */
 export type Eviction =
   /** Everything stays. */
   | { readonly kind: "none" }
@@ -36,7 +38,7 @@ export interface Scored {
   readonly capacity: number;
   /** Positions that stay in any case; sorted. */
   readonly window: readonly number[];
-  /** Tokens of the scale (0 for its first) whose queries judge the others, one for each place in the window. */
+  /** Tokens of the scale (0 for its first) whose queries judge the others; the same in all heads of a layer. */
   readonly observers: readonly number[];
 }
 
@@ -57,17 +59,21 @@ export interface Scoring {
    * others are left than stay, window positions are chosen twice.
    */
   readonly exclusion: "before" | "after";
+  /** A key's score is the sum of what it was given after every scale so far, instead of after the last. Default false. */
+  readonly cumulative?: boolean | undefined;
 }
 
 /** A policy's plan of a run. */
 export interface Plan {
+  /** Slots are single heads, numbered layer · heads + head; otherwise they are layers. Default false. */
+  readonly headwise?: boolean | undefined;
   /** Present where any eviction is scored. */
   readonly scoring?: Scoring | undefined;
   /** New tokens of every scale but the last. */
   readonly fresh: readonly number[];
-  /** [scale][layer], for every scale but the last. */
+  /** [scale][slot], for every scale but the last. */
   readonly evictions: readonly (readonly Eviction[])[];
-  /** [scale][layer]: tokens in the cache after the scale, for every scale but the last. */
+  /** [scale][slot]: tokens in the cache after the scale, for every scale but the last. */
   readonly lengths: readonly (readonly number[])[];
 }
 
@@ -79,31 +85,52 @@ export interface Policy {
   plan(run: CacheRun): Plan;
 }
 
-/** What a layer decides after one scale: `cached` tokens from before and `fresh` new ones, a map of `map`. */
+/** What a slot decides after one scale: `cached` tokens from before and `fresh` new ones, a map of `map`. */
 export interface Situation {
-  readonly layer: number;
+  readonly slot: number;
   readonly scale: number;
   readonly cached: number;
   readonly fresh: number;
   readonly map: MapSize;
 }
 
-/** Builds a plan by asking `decide` for one layer and scale after another, in the order they will happen. */
+/** Builds a plan for layers by asking `decide` for one layer and scale after another, in the order they will happen. */
 export function planEvictions(run: CacheRun, decide: (situation: Situation) => Eviction, scoring?: Scoring): Plan {
-  const history = run.maps.slice(0, -1);
+  return planSlots(run.layers, run.maps, decide, scoring);
+}
+
+/** Builds a plan for single heads as {@link planEvictions} does for layers. */
+export function planHeads(run: CacheRun, decide: (situation: Situation) => Eviction, scoring?: Scoring): Plan {
+  return { headwise: true, ...planSlots(run.layers * run.heads, run.maps, decide, scoring) };
+}
+
+function planSlots(
+  slots: number,
+  maps: readonly MapSize[],
+  decide: (situation: Situation) => Eviction,
+  scoring: Scoring | undefined,
+): Omit<Plan, "headwise"> {
+  const history = maps.slice(0, -1);
   const evictions: Eviction[][] = history.map(() => []);
   const lengths: number[][] = history.map(() => []);
-  for (let layer = 0; layer < run.layers; layer++) {
+  for (let slot = 0; slot < slots; slot++) {
     let cached = 0;
     for (const [scale, map] of history.entries()) {
       const fresh = map.height * map.width;
-      const eviction = decide({ layer, scale, cached, fresh, map });
+      const eviction = decide({ slot, scale, cached, fresh, map });
       cached = lengthAfter(eviction, cached + fresh);
       evictions[scale]!.push(eviction);
       lengths[scale]!.push(cached);
     }
   }
   return { scoring, fresh: history.map(({ height, width }) => height * width), evictions, lengths };
+}
+
+/** The same plan for single heads: each does what its layer does. */
+export function byHead(plan: Plan, heads: number): Plan {
+  if (plan.headwise) return plan;
+  const spread = <T>(layers: readonly T[]): T[] => layers.flatMap((layer) => new Array<T>(heads).fill(layer));
+  return { ...plan, headwise: true, evictions: plan.evictions.map(spread), lengths: plan.lengths.map(spread) };
 }
 
 /** Tokens that an eviction leaves of `length`. */

@@ -32,15 +32,24 @@ export interface Stored {
 /** Below this a head counts as zeros. */
 const SMALLEST = 1e-30;
 
-/** Declares a layer's cached keys or values as inputs: `past_k` [past, rows, C] and, for int8, `past_k_scale`. */
+/**
+ * Declares a slot's cached keys or values as inputs: `past_k` [past, rows, C] and, for int8, `past_k_scale`; with the
+ * number of a `head` where that is the slot.
+ */
 export function storedInput(
   g: GraphBuilder,
   name: "k" | "v",
-  { storage, heads, dim }: { storage: StorageType; heads: number; dim: number },
+  { storage, heads, dim, head }: { storage: StorageType; heads: number; dim: number; head?: number | undefined },
 ): Stored {
-  const data = g.input(`past_${name}`, STORED_ELEMENT[storage], ["past", "rows", heads * dim]);
+  const past = headName("past", head);
+  const data = g.input(headName(`past_${name}`, head), STORED_ELEMENT[storage], [past, "rows", heads * dim]);
   if (storage !== "int8") return { data };
-  return { data, scale: g.input(`past_${name}_scale`, "float32", ["past", "rows", heads]) };
+  return { data, scale: g.input(headName(`past_${name}_scale`, head), "float32", [past, "rows", heads]) };
+}
+
+/** The name of a head's tensor, such as `past_k.3`; of a whole layer's, where `head` is undefined, the bare name. */
+export function headName(name: string, head: number | undefined): string {
+  return head === undefined ? name : `${name}.${head}`;
 }
 
 /** int8 runs from −127 to 127, so that zero and signs are exact. */

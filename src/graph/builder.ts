@@ -43,7 +43,11 @@ const MICROSOFT_OPSET = 1n;
 
 /** A graph under construction; see the file's head. */
 export class GraphBuilder {
+  /** Nodes of the graph, and those of the graphs nested in it. */
   private readonly nodes: NodeProto[] = [];
+  private readonly nested: NodeProto[] = [];
+  /** Where nodes are appended now. */
+  private scope = this.nodes;
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
   private readonly weights: StoredWeight[] = [];
@@ -78,7 +82,7 @@ export class GraphBuilder {
   ): [Value, ...Value[]] {
     const name = `${opType}_${this.counter++}`;
     const values = Array.from({ length: outputs }, (_, i) => ({ name: outputs === 1 ? name : `${name}.${i}` }));
-    this.nodes.push(
+    this.scope.push(
       create(NodeProtoSchema, {
         name,
         opType,
@@ -91,16 +95,45 @@ export class GraphBuilder {
     return values as [Value, ...Value[]];
   }
 
+  /**
+   * Runs `body` for step 0, 1, … of `steps` [1] int64, and joins what it gives, float32, along a new first axis. The body
+   * may use every value from before it; what comes about inside it is gone when its step ends.
+   */
+  loop(steps: Value, body: (step: Value) => Value): Value {
+    const outside = this.scope;
+    const prefix = `loop_${this.counter++}`;
+    const [step, before, after] = [`${prefix}.step`, `${prefix}.before`, `${prefix}.after`];
+    this.scope = [];
+    const result = body({ name: step });
+    this.scope.push(create(NodeProtoSchema, { name: after, opType: "Identity", input: [before], output: [after] }));
+    const graph = create(GraphProtoSchema, {
+      name: prefix,
+      node: this.scope,
+      input: [valueInfo(step, "int64", []), valueInfo(before, "bool", [])],
+      output: [valueInfo(after, "bool", []), typeInfo(result.name, "float32")],
+    });
+    this.nested.push(...this.scope);
+    this.scope = outside;
+    return this.node("Loop", [steps, undefined], { body: { graph } })[0];
+  }
+
   /** A tensor of the checkpoint, as float32 whatever its stored type. Asking twice gives the same value. */
   weight(tensor: StoredTensor): Value {
     const found = this.known.get(tensor.name);
     if (found) return found;
     const stored = { name: `weight:${tensor.name}` };
     this.weights.push({ name: stored.name, tensor });
-    // A 16-bit weight is widened by a Cast, which ONNX Runtime folds away at load.
-    const wide = initializerType(tensor) === "float32";
-    const value = wide ? stored : this.node("Cast", [stored], { to: ELEMENT_TYPES.float32 })[0];
+    const value = initializerType(tensor) === "float32" ? stored : this.widened(stored);
     this.known.set(tensor.name, value);
+    return value;
+  }
+
+  /** A 16-bit weight as float32: a Cast that ONNX Runtime folds away at load, outside of any loop. */
+  private widened(stored: Value): Value {
+    const { scope } = this;
+    this.scope = this.nodes;
+    const [value] = this.node("Cast", [stored], { to: ELEMENT_TYPES.float32 });
+    this.scope = scope;
     return value;
   }
 
@@ -127,7 +160,7 @@ export class GraphBuilder {
   async build(): Promise<GraphModel> {
     const { initializers, folder, data } = await packWeights(this.weights);
     const rename = (name: string): string => this.renamed.get(name) ?? name;
-    for (const node of this.nodes) {
+    for (const node of [...this.nodes, ...this.nested]) {
       node.input = node.input.map(rename);
       node.output = node.output.map(rename);
     }
@@ -151,6 +184,14 @@ export class GraphBuilder {
     const weightBytes = elements * Float32Array.BYTES_PER_ELEMENT;
     return { name: this.name, bytes: toBinary(ModelProtoSchema, model), folder, data, weightBytes };
   }
+}
+
+/** A value of any shape. */
+function typeInfo(name: string, type: ElementType): ValueInfoProto {
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: "tensorType", value: { elemType: ELEMENT_TYPES[type] } } },
+  });
 }
 
 function valueInfo(name: string, type: ElementType, shape: readonly Axis[]): ValueInfoProto {

@@ -24,10 +24,12 @@ export type ConstantData = Float32Array | BigInt64Array | Int32Array | Uint8Arra
 export interface GraphTarget {
   /** The fused attention operator can be trusted; without it the scores of all queries and keys are held at once. */
   readonly fusedAttention: boolean;
+  /** Part of a graph can run in a loop at no cost, to bound what it holds at once. */
+  readonly loops: boolean;
 }
 
 /** What the CPU's kernels can do. */
-export const CPU_TARGET: GraphTarget = { fusedAttention: true };
+export const CPU_TARGET: GraphTarget = { fusedAttention: true, loops: true };
 
 /** A tensor of a checkpoint under the name of its initializer. */
 export interface StoredWeight {

@@ -21,7 +21,8 @@ const TOLERANCE = 1e-4;
 /** The target that graphs for a device are written for. */
 export async function probeTarget(device: Device): Promise<GraphTarget> {
   if (device !== "webgpu") return CPU_TARGET;
-  return { fusedAttention: await fusedAttentionIsRight(device) };
+  // A loop's steps would wait for the host each.
+  return { fusedAttention: await fusedAttentionIsRight(device), loops: false };
 }
 
 async function fusedAttentionIsRight(device: Device): Promise<boolean> {

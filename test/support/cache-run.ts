@@ -61,7 +61,7 @@ async function runLayer(task: CacheRunTask, scale: number, layer: number): Promi
     scale,
     layer,
     observed: values(outputs[`observed_${plan.scoring?.queries ?? "attention"}`]!),
-    kept: kept && byLane(kept.positions, kept.lanes),
+    kept: kept?.map((lane) => lane!),
     lanes: laneBytes(tensors, rows.length * heads),
     keys: widened(keys!, scales).slice(),
     layerBytes: tensors.reduce((sum, tensor) => sum + bytesOf(tensor).length, 0),
@@ -121,11 +121,6 @@ function laneBytes(tensors: readonly Tensor[], lanes: number): Buffer[] {
       ).flat(),
     ),
   );
-}
-
-function byLane(positions: readonly number[], lanes: number): number[][] {
-  const kept = positions.length / lanes;
-  return Array.from({ length: lanes }, (_, lane) => positions.slice(lane * kept, (lane + 1) * kept));
 }
 
 function bytesOf({ data }: Tensor): Uint8Array {

@@ -66,7 +66,7 @@ function plan(run: CacheRun, { capacities, baseCapacity, window: size = 16 }: Sc
   const exceeded = new Set<number>();
   return planEvictions(
     run,
-    ({ layer, scale, cached, fresh, map }) => {
+    ({ slot: layer, scale, cached, fresh, map }) => {
       const length = cached + fresh;
       if (length > baseCapacity) exceeded.add(layer);
       const capacity = capacities[scale]?.[layer] ?? length;

@@ -33,7 +33,7 @@ export function snapkv({ capacities, window: size = 16 }: SnapOptions): Policy {
     plan: (run) =>
       planEvictions(
         run,
-        ({ scale, layer, cached, fresh }) => {
+        ({ scale, slot: layer, cached, fresh }) => {
           const capacity = capacities[scale]![layer]!;
           if (cached + fresh <= capacity) return { kind: "none" };
           const { positions, observers } = recentWindow(cached, fresh, Math.min(size, capacity));

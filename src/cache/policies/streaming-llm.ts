@@ -19,7 +19,7 @@ export function streamingLlm({ capacities, sinks = 4 }: StreamingOptions): Polic
   return {
     name: "streaming-llm",
     plan: (run) =>
-      planEvictions(run, ({ scale, layer, cached, fresh }) => {
+      planEvictions(run, ({ scale, slot: layer, cached, fresh }) => {
         const length = cached + fresh;
         const capacity = capacities[scale]![layer]!;
         if (length <= capacity) return { kind: "none" };

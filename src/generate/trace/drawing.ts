@@ -59,10 +59,9 @@ async function traceWith(
       checkpoint: () => options.signal?.throwIfAborted(),
       policy: parsed.scalekv ? casePolicy(parsed.scalekv) : undefined,
       chooseBits: recordBits(forced, settings, layout, config.bits, results),
-      onKept: (scale, layer, { lanes, positions }) => {
-        const rows = lanes / config.heads;
-        const shape = [rows, config.heads, positions.length / lanes];
-        results.set(`kept.${scale}.${layer}`, { shape, data: Int32Array.from(positions) });
+      onKept: (scale, layer, lanes) => {
+        const shape = [lanes.length / config.heads, config.heads, lanes[0]!.length];
+        results.set(`kept.${scale}.${layer}`, { shape, data: Int32Array.from(lanes.flatMap((lane) => lane!)) });
       },
     });
     results.set("image", { shape: [images.batch, images.height, images.width, 3], data: images.data });

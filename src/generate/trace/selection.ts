@@ -72,7 +72,7 @@ async function keptOf(
     },
     scoring,
     eviction,
-    { lanes: rows * heads, length: cached + fresh },
+    rows * heads,
     undefined,
   );
   return Int32Array.from(outputs.positions!.data as BigInt64Array, Number);

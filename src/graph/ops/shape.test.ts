@@ -37,6 +37,13 @@ describe("shape operators follow their definitions", () => {
         expected: tabulate([2, 3, 2], (a, b, c) => at(X, a, b, c + 1)),
       },
     ],
+    SliceTo: [
+      {
+        inputs: [X],
+        build: (g, x) => shape.SliceTo(g, x, g.ints([1, 0]), g.ints([2, 2])),
+        expected: tabulate([1, 2, 4], (a, b, c) => at(X, a + 1, b, c)),
+      },
+    ],
     Split: [
       {
         inputs: [X],
@@ -54,6 +61,14 @@ describe("shape operators follow their definitions", () => {
         inputs: [X],
         build: (g, x) => shape.Gather(g, x, g.ints([2]), 1),
         expected: tabulate([2, 1, 4], (a, _, c) => at(X, a, 2, c)),
+      },
+    ],
+    GatherElements: [
+      {
+        inputs: [X],
+        build: (g, x) =>
+          shape.GatherElements(g, x, g.constant("int64", [1, 1, 4], BigInt64Array.of(2n, 0n, 1n, 2n)), 1),
+        expected: tabulate([1, 1, 4], (a, _, c) => at(X, a, [2, 0, 1, 2][c]!, c)),
       },
     ],
     Unsqueeze: [{ inputs: [X], build: (g, x) => shape.Unsqueeze(g, x, [0, 3]), expected: seenAs(1, 2, 3, 1, 4) }],

@@ -28,6 +28,10 @@ export function Slice(g: GraphBuilder, x: Value, axis: number, start: number, en
   return g.node("Slice", [x, g.ints([start]), g.ints([end]), g.ints([axis])])[0];
 }
 
+/** Elements from `starts` to `ends` (exclusive) of the first axes, as many as those [axes] int64 vectors are long. */
+export const SliceTo = (g: GraphBuilder, x: Value, starts: Value, ends: Value): Value =>
+  g.node("Slice", [x, starts, ends])[0];
+
 /** Cut into parts of the given lengths along an axis. */
 export function Split(g: GraphBuilder, x: Value, axis: number, lengths: readonly number[]): Value[] {
   return g.node("Split", [x, g.ints(lengths)], { axis }, { outputs: lengths.length });
@@ -36,6 +40,10 @@ export function Split(g: GraphBuilder, x: Value, axis: number, lengths: readonly
 /** Entries of an axis by index. */
 export const Gather = (g: GraphBuilder, x: Value, indices: Value, axis = 0): Value =>
   g.node("Gather", [x, indices], { axis })[0];
+
+/** Of an axis, at every place of `indices`, the entry that it names; the other axes are as long as those of x. */
+export const GatherElements = (g: GraphBuilder, x: Value, indices: Value, axis: number): Value =>
+  g.node("GatherElements", [x, indices], { axis })[0];
 
 /** Axes of length 1 inserted. */
 export const Unsqueeze = (g: GraphBuilder, x: Value, axes: readonly number[]): Value =>

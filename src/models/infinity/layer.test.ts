@@ -6,6 +6,7 @@ import { Session, type Tensors } from "../../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
 import { lookupIn } from "../lookup.js";
 import { buildLayer, type LayerOptions } from "./layer.js";
+import { pieceFeeds, type Pieces } from "./pieces.js";
 import { infinityTensors } from "./tensors.js";
 
 const CONFIG = {
@@ -44,15 +45,33 @@ function feeds(past: number): Tensors {
   };
 }
 
-async function run(past: number, options: LayerOptions, changed: Tensors = {}): Promise<Tensors> {
+const WHOLE: Pieces = { starts: [[0, 0]], ends: [[ROWS, TOKENS]] };
+/** Row by row, half of the tokens at a time. */
+const PIECES: Pieces = {
+  starts: Array.from({ length: ROWS * 2 }, (_, i) => [i >> 1, (i % 2) * (TOKENS / 2)]),
+  ends: Array.from({ length: ROWS * 2 }, (_, i) => [(i >> 1) + 1, ((i % 2) + 1) * (TOKENS / 2)]),
+};
+
+async function run(past: number, options: LayerOptions, changed: Tensors = {}, pieces = WHOLE): Promise<Tensors> {
   const session = await Session.create(await buildLayer(CONFIG, lookupIn(tensors, "memory"), 1, options), {
     device: "cpu",
   });
   try {
-    return await session.run({ ...feeds(past), ...changed });
+    return await session.run({
+      ...feeds(past),
+      ...(options.target.loops ? pieceFeeds(pieces) : {}),
+      ...changed,
+    });
   } finally {
     await session.dispose();
   }
+}
+
+/** The channels of one head, [tokens, rows, dim]. */
+function headOf(tensor: Tensor, head: number): Tensor {
+  const [tokens = 0, rows = 0] = tensor.dims;
+  const own = values(tensor).filter((_, i) => Math.floor(i / DIM) % CONFIG.heads === head);
+  return float32(own, [tokens, rows, DIM]);
 }
 
 /** Angles of 0. */
@@ -68,7 +87,7 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
 }
 
 const HOST: LayerOptions = { storage: "fp32", target: CPU_TARGET };
-const DEVICE: LayerOptions = { storage: "fp32", target: { fusedAttention: false } };
+const DEVICE: LayerOptions = { storage: "fp32", target: { fusedAttention: false, loops: false } };
 
 describe("the graph of a block", () => {
   // Its numbers are checked against the published code in test/parity; here, that its two forms agree.
@@ -78,6 +97,34 @@ describe("the graph of a block", () => {
     // Float32 rounding passes through sums of 24 products of numbers about 1.
     expect(largestDifference(values(device.y!), values(host.y!))).toBeLessThan(1e-5);
     for (const name of ["new_k", "new_v"]) expect(host[name]?.dims).toEqual([TOKENS, ROWS, CONFIG.width]);
+  });
+
+  it("gives the same in pieces as at once", async () => {
+    const [whole, pieces] = [await run(6, HOST), await run(6, HOST, {}, PIECES)];
+    // Kernels for few rows may sum in another order.
+    expect(largestDifference(values(pieces.y!), values(whole.y!))).toBeLessThan(1e-5);
+    expect(values(pieces.new_k!)).toEqual(values(whole.new_k!));
+  });
+
+  it("gives the same with a cache for each head", async () => {
+    const whole = await run(6, HOST);
+    const past = feeds(6);
+    const { past_k, past_v, ...rest } = past;
+    const heads = [past_k!, past_v!].flatMap((tensor, i) =>
+      [0, 1].map((head) => [`past_${"kv"[i]!}.${head}`, headOf(tensor, head)] as const),
+    );
+    const session = await Session.create(
+      await buildLayer(CONFIG, lookupIn(tensors, "memory"), 1, { ...HOST, headwise: true }),
+      { device: "cpu" },
+    );
+    const apart = await session.run({ ...rest, ...Object.fromEntries(heads), ...pieceFeeds(PIECES) });
+    await session.dispose();
+    expect(largestDifference(values(apart.y!), values(whole.y!))).toBeLessThan(1e-5);
+    for (const name of ["new_k", "new_v", "observed_attention", "observed_projected"]) {
+      for (const head of [0, 1]) {
+        expect(values(apart[`${name}.${head}`]!)).toEqual(values(headOf(whole[name]!, head)));
+      }
+    }
   });
 
   it("hands out the observers' queries in their two forms", async () => {

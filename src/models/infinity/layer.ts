@@ -3,6 +3,9 @@
  * text, MLP. It runs once a scale. The cache goes in as it lies in the store, and only the new tokens' keys and values
  * come out, so what is cached is never copied back.
  *
+ * Queries, keys and values of all tokens are made first. From there on no token needs another's state, so on a device
+ * that can loop the rest runs for one piece of the tokens after another (`pieces.ts`), and what it holds is bounded.
+ *
  * Axes: rows = the batch's conditional rows, then its unconditional ones; tokens = tokens of this scale; past = cached
  * tokens; text = text tokens, padded to a common length.
  */
@@ -10,7 +13,7 @@ import { sliceRows, type StoredTensor } from "../../checkpoint/tensor.js";
 import { GraphBuilder, type Value } from "../../graph/builder.js";
 import type { GraphModel, GraphTarget } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
-import { storedInput, widen, type StorageType } from "../../cache/storage.js";
+import { headName, storedInput, widen, type StorageType } from "../../cache/storage.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
 import type { Lookup } from "../lookup.js";
 import { blockPrefix } from "./names.js";
@@ -20,16 +23,35 @@ export interface LayerOptions {
   /** How the cached keys and values come in. */
   readonly storage: StorageType;
   readonly target: GraphTarget;
+  /** Every head has cached tokens of its own number. Default false: all heads of a layer have equally many. */
+  readonly headwise?: boolean | undefined;
 }
 
 /** The learned factor on the queries of a head is at most exp(ln 100). */
 const MAX_LOG_SCALE = Math.log(100);
+
+/** Heads whose caches are equally long, and so can attend in one operator. */
+interface Slot {
+  /** Its number, if it is a single head. */
+  readonly head: number | undefined;
+  readonly heads: number;
+}
+
+/** The part of the rows and tokens that is worked on: all of them, or a step of the loop. */
+interface Piece {
+  /** Of a value whose first axis is rows. */
+  readonly rows: (value: Value) => Value;
+  /** Of a value whose first axes are rows and tokens. */
+  readonly tokens: (value: Value) => Value;
+}
 
 /** What every part of the block needs. */
 interface Block {
   readonly g: GraphBuilder;
   readonly config: InfinityConfig;
   readonly storage: StorageType;
+  /** Heads that share a length of cache: all, or each by itself. */
+  readonly slots: readonly Slot[];
   /** A tensor of this block by the rest of its name. */
   readonly stored: (name: string) => StoredTensor;
   readonly weight: (name: string) => Value;
@@ -40,29 +62,60 @@ interface Block {
  *
  * Inputs: `x` [rows, tokens, C]; `modulation` [rows, 6, C]; `cos`, `sin` [tokens, dim/2]; `past_k`, `past_v`
  * [past, rows, C] as stored; `text_k` [rows, H, dim, text], already divided by √dim; `text_v` [rows, H, text, dim];
- * `text_bias` [rows, 1, 1, text], 0 or a large negative number; `observers` [observers], tokens whose queries are wanted.
+ * `text_bias` [rows, 1, 1, text], 0 or a large negative number; `observers` [observers], tokens whose queries are wanted;
+ * on a target with loops `piece_starts`, `piece_ends` [pieces, 2], by row and token; see `pieces.ts`.
  * Outputs: `y` [rows, tokens, C]; `new_k`, `new_v` [tokens, rows, C]; the observers' queries [observers, rows, C], as
  * attention uses them (`observed_attention`) and as the bare product with the query matrix (`observed_projected`).
+ * Headwise, what concerns the cache is there for every head, dim instead of C wide: `past_k.0`, `past_k.1` and so on.
  */
 export function buildLayer(
   config: InfinityConfig,
   lookup: Lookup,
   layer: number,
-  { storage, target }: LayerOptions,
+  { storage, target, headwise }: LayerOptions,
 ): Promise<GraphModel> {
   const g = new GraphBuilder(`layer ${layer}`, target);
   const stored = (name: string): StoredTensor => lookup(`${blockPrefix(config, layer)}.${name}`);
-  const block: Block = { g, config, storage, stored, weight: (name) => g.weight(stored(name)) };
+  const slots = headwise
+    ? Array.from({ length: config.heads }, (_, head) => ({ head, heads: 1 }))
+    : [{ head: undefined, heads: config.heads }];
+  const block: Block = { g, config, storage, slots, stored, weight: (name) => g.weight(stored(name)) };
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
   const [gamma1, gamma2, scale1, scale2, shift1, shift2] = modulation(block);
+  const { q, keys, values } = queriesAndKeys(block, adaptiveNorm(block, x, scale1, shift1));
+  const text = textInputs(block);
 
-  const attended = selfAttention(block, adaptiveNorm(block, x, scale1, shift1));
-  const afterSelf = op.Add(g, x, op.Mul(g, attended, gamma1));
-  const afterText = op.Add(g, afterSelf, textAttention(block, afterSelf));
-  const fed = feedForward(block, adaptiveNorm(block, afterText, scale2, shift2));
-  const y = op.Add(g, afterText, op.Mul(g, fed, gamma2));
+  const y = byPieces(block, x, ({ rows, tokens }) => {
+    const attended = selfAttention(block, tokens(q), keys.map(rows), values.map(rows));
+    const afterSelf = op.Add(g, tokens(x), op.Mul(g, attended, rows(gamma1)));
+    const read = textAttention(block, afterSelf, {
+      keys: rows(text.keys),
+      values: rows(text.values),
+      bias: rows(text.bias),
+    });
+    const afterText = op.Add(g, afterSelf, read);
+    const fed = feedForward(block, adaptiveNorm(block, afterText, rows(scale2), rows(shift2)));
+    return op.Add(g, afterText, op.Mul(g, fed, rows(gamma2)));
+  });
   g.output("y", y, "float32", ["rows", "tokens", config.width]);
   return g.build();
+}
+
+/** Runs `part` on all of x at once or, where the target can loop, on one piece after another. */
+function byPieces({ g }: Block, x: Value, part: (piece: Piece) => Value): Value {
+  const all = (value: Value): Value => value;
+  if (!g.target.loops) return part({ rows: all, tokens: all });
+  const starts = g.input("piece_starts", "int64", ["pieces", 2]);
+  const ends = g.input("piece_ends", "int64", ["pieces", 2]);
+  const joined = g.loop(op.Slice(g, op.Shape(g, starts), 0, 0, 1), (step) => {
+    const [start, end] = [op.Gather(g, starts, step), op.Gather(g, ends, step)];
+    const [firstRow, lastRow] = [op.Slice(g, start, 0, 0, 1), op.Slice(g, end, 0, 0, 1)];
+    return part({
+      rows: (value) => op.SliceTo(g, value, firstRow, lastRow),
+      tokens: (value) => op.SliceTo(g, value, start, end),
+    });
+  });
+  return op.ReshapeTo(g, joined, op.Shape(g, x));
 }
 
 type Six = [Value, Value, Value, Value, Value, Value];
@@ -83,8 +136,17 @@ function adaptiveNorm({ g, config }: Block, x: Value, scale: Value, shift: Value
   return op.AdaptiveLayerNormalization(g, x, scale, shift, { width: config.width, epsilon: NORM_EPSILON });
 }
 
-/** Attention of the scale's tokens to the cache and to themselves; declares the cache's inputs and outputs. */
-function selfAttention(block: Block, x: Value): Value {
+/** What attention works with. */
+interface QueriesAndKeys {
+  /** [rows, tokens, C]. */
+  readonly q: Value;
+  /** By slot, of the cache and of the scale's own tokens: [rows, past + tokens, heads · dim]. */
+  readonly keys: readonly Value[];
+  readonly values: readonly Value[];
+}
+
+/** Makes them, and declares the cache's inputs and outputs. */
+function queriesAndKeys(block: Block, x: Value): QueriesAndKeys {
   const { g, config, stored, weight } = block;
   const { width: C, heads } = config;
   // The three parts of the stored [3C, C] matrix are byte ranges of it, so each is a weight of its own.
@@ -98,10 +160,25 @@ function selfAttention(block: Block, x: Value): Value {
   const q = op.RotaryEmbedding(g, unitHeads(block, projected, queryScale(block)), ...angles);
   const k = op.RotaryEmbedding(g, unitHeads(block, project(1, "sa.zero_k_bias")), ...angles);
   observe(block, q, projected);
-  const keys = remember(block, "k", k);
-  const values = remember(block, "v", project(2, "sa.v_bias"));
-  const attended = op.MultiHeadAttention(g, q, keys, values, { heads, scale: 1 });
+  return { q, keys: remember(block, "k", k), values: remember(block, "v", project(2, "sa.v_bias")) };
+}
+
+/** Attention to the cache and to the scale's own tokens. */
+function selfAttention(block: Block, q: Value, keys: readonly Value[], values: readonly Value[]): Value {
+  const { g, slots, weight } = block;
+  const queries = bySlot(block, q);
+  const read = slots.map(({ heads }, i) =>
+    op.MultiHeadAttention(g, queries[i]!, keys[i]!, values[i]!, { heads, scale: 1 }),
+  );
+  const attended = read.length === 1 ? read[0]! : op.Concat(g, read, 2);
   return op.Linear(g, attended, weight("sa.proj.weight"), weight("sa.proj.bias"));
+}
+
+/** The channels [rows, tokens, C] of each slot. */
+function bySlot({ g, config, slots }: Block, x: Value): Value[] {
+  const dim = config.width / config.heads;
+  if (slots.length === 1) return [x];
+  return slots.map((_, head) => op.Slice(g, x, 2, head * dim, (head + 1) * dim));
 }
 
 /** exp(min(learned, ln 100)) for each head, [H, 1]. */
@@ -117,36 +194,54 @@ function unitHeads({ g, config }: Block, x: Value, scale?: Value): Value {
   return op.Reshape(g, scale ? op.Mul(g, unit, scale) : unit, [0, 0, C]);
 }
 
-/** Joins the cached tokens and the new ones [rows, past + tokens, C], and hands out what the store will keep. */
-function remember({ g, config, storage }: Block, name: "k" | "v", fresh: Value): Value {
-  const { width, heads } = config;
-  const dim = width / heads;
-  const past = widen(g, storage, storedInput(g, name, { storage, heads, dim }), dim);
-  g.output(`new_${name}`, op.Transpose(g, fresh, [1, 0, 2]), "float32", ["tokens", "rows", width]);
-  return op.Concat(g, [op.Transpose(g, past, [1, 0, 2]), fresh], 1);
+/** Joins the cached tokens and the new ones by slot, and hands out what the store will keep. */
+function remember(block: Block, name: "k" | "v", fresh: Value): Value[] {
+  const { g, config, storage, slots } = block;
+  const dim = config.width / config.heads;
+  return bySlot(block, fresh).map((own, i) => {
+    const { head, heads } = slots[i]!;
+    const past = widen(g, storage, storedInput(g, name, { storage, heads, dim, head }), dim);
+    const kept = op.Transpose(g, own, [1, 0, 2]);
+    g.output(headName(`new_${name}`, head), kept, "float32", ["tokens", "rows", heads * dim]);
+    return op.Concat(g, [op.Transpose(g, past, [1, 0, 2]), own], 1);
+  });
 }
 
-/** Hands out the observers' queries, by which a cache policy judges keys. */
-function observe({ g, config, weight }: Block, attention: Value, projected: Value): void {
+/** Hands out the observers' queries by slot, by which a cache policy judges keys. */
+function observe(block: Block, attention: Value, projected: Value): void {
+  const { g, config, slots, weight } = block;
   const observers = g.input("observers", "int64", ["observers"]);
   const pick = (queries: Value): Value => op.Gather(g, queries, observers, 1);
-  const emit = (name: string, queries: Value): void =>
-    g.output(name, op.Transpose(g, queries, [1, 0, 2]), "float32", ["observers", "rows", config.width]);
+  const emit = (name: string, queries: Value): void => {
+    for (const [i, own] of bySlot(block, queries).entries()) {
+      const { head, heads } = slots[i]!;
+      const axes = ["observers", "rows", (heads * config.width) / config.heads];
+      g.output(headName(name, head), op.Transpose(g, own, [1, 0, 2]), "float32", axes);
+    }
+  };
   emit("observed_attention", pick(attention));
   emit("observed_projected", op.Sub(g, pick(projected), weight("sa.q_bias")));
+}
+
+/** Keys, values and bias of the text's tokens. */
+type Text = Record<"keys" | "values" | "bias", Value>;
+
+function textInputs({ g, config: { width, heads } }: Block): Text {
+  const dim = width / heads;
+  return {
+    keys: g.input("text_k", "float32", ["rows", heads, dim, "text"]),
+    values: g.input("text_v", "float32", ["rows", heads, "text", dim]),
+    bias: g.input("text_bias", "float32", ["rows", 1, 1, "text"]),
+  };
 }
 
 /**
  * Attention of the image's tokens to the text. The text is short (at most 512 tokens), so its scores are no larger than
  * the MLP's hidden layer and plain products serve, with a bias for the padding.
  */
-function textAttention(block: Block, x: Value): Value {
-  const { g, config, weight } = block;
+function textAttention({ g, config, weight }: Block, x: Value, { keys, values, bias }: Text): Value {
   const { width: C, heads } = config;
   const dim = C / heads;
-  const keys = g.input("text_k", "float32", ["rows", heads, dim, "text"]);
-  const values = g.input("text_v", "float32", ["rows", heads, "text", dim]);
-  const bias = g.input("text_bias", "float32", ["rows", 1, 1, "text"]);
   const normed = op.LayerNormalization(g, x, weight("ca_norm.weight"), weight("ca_norm.bias"), NORM_EPSILON);
   const q = op.Linear(g, normed, weight("ca.mat_q.weight"), weight("ca.mat_q.bias"));
   const byHead = op.Transpose(g, op.Reshape(g, q, [0, 0, heads, dim]), [0, 2, 1, 3]);

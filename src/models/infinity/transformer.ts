@@ -5,12 +5,14 @@
 import { Committer } from "../../cache/committer.js";
 import { DeviceCache } from "../../cache/device-cache.js";
 import { HostCache } from "../../cache/host-cache.js";
+import { HeadwiseCache } from "../../cache/headwise-cache.js";
 import type { KeptPositions, KvCache } from "../../cache/kv-cache.js";
 import { full } from "../../cache/policies/full.js";
-import type { CacheRun, Plan } from "../../cache/policy.js";
+import { byHead, type CacheRun, type Plan } from "../../cache/policy.js";
 import type { StorageType } from "../../cache/storage.js";
 import { WatchingCache } from "../../cache/watching-cache.js";
 import type { GraphModel } from "../../graph/model.js";
+import { OptionError } from "../../errors.js";
 import { keepsOutputs } from "../../runtime/device.js";
 import { probeTarget } from "../../runtime/probe.js";
 import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
@@ -20,6 +22,7 @@ import type { InfinityConfig } from "./config.js";
 import { buildEmbedding, buildGuidance, buildHead } from "./ends.js";
 import { buildLayer } from "./layer.js";
 import type { Lookup } from "../lookup.js";
+import { cutPieces, pieceFeeds } from "./pieces.js";
 import type { RotaryTables } from "./rope.js";
 import type { TextCondition, TextRows } from "./text.js";
 
@@ -40,6 +43,8 @@ export interface ScaleContext {
 export interface TransformerOptions extends SessionOptions {
   /** How cached keys and values are stored. Default `fp32`. */
   readonly storage?: StorageType | undefined;
+  /** Heads can keep different numbers of tokens, at some cost in time. Default false. */
+  readonly headwise?: boolean | undefined;
 }
 
 /** What a layer gives. */
@@ -62,13 +67,14 @@ export class Transformer {
     private readonly layers: readonly Session[],
     private readonly head: Session,
     private readonly committer: Committer,
+    private readonly headwise: boolean,
   ) {}
 
   /** Builds and loads all graphs, telling `onPiece` after each. An unusable device is a `DeviceError`. */
   static async load(
     config: InfinityConfig,
     lookup: Lookup,
-    { storage = "fp32", ...options }: TransformerOptions,
+    { storage = "fp32", headwise = false, ...options }: TransformerOptions,
     onPiece: (done: number, total: number) => void = () => undefined,
   ): Promise<Transformer> {
     const onDevice = keepsOutputs(options.device);
@@ -86,12 +92,12 @@ export class Transformer {
       const guidance = await load(buildGuidance(config), resident);
       const layers: Session[] = [];
       for (let layer = 0; layer < config.depth; layer++) {
-        layers.push(await load(buildLayer(config, lookup, layer, { storage, target }), resident));
+        layers.push(await load(buildLayer(config, lookup, layer, { storage, target, headwise }), resident));
       }
       const head = await load(buildHead(config, lookup, target), options);
-      const shape = { heads: config.heads, dim: config.width / config.heads, storage, target };
-      const committer = new Committer(shape, resident);
-      return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head, committer);
+      const slot = { heads: headwise ? 1 : config.heads, dim: config.width / config.heads, storage, target };
+      const committer = new Committer(slot, resident);
+      return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head, committer, headwise);
     } catch (error) {
       await Promise.all(loaded.map((session) => session.dispose()));
       throw error;
@@ -111,10 +117,20 @@ export class Transformer {
     return (await this.embedding.run(feeds)).x!;
   }
 
-  /** A cache for one batch of `rows` rows under a plan, where this transformer's layers can read it. */
+  /**
+   * A cache for one batch of `rows` rows under a plan, where this transformer's layers can read it.
+   *
+   * @throws OptionError for a plan that treats heads apart, if the transformer was not loaded for such
+   */
   makeCache(rows: number, plan: Plan): KvCache {
-    const shape = { ...this.committer.shape, rows, plan };
-    return this.onDevice ? new DeviceCache(shape, this.committer) : new HostCache(shape, this.committer);
+    const { committer, headwise, config } = this;
+    if (plan.headwise && !headwise) {
+      throw new OptionError("policy: treats heads apart, so it must be named when the model is loaded");
+    }
+    const shape = { ...committer.shape, rows, plan: headwise ? byHead(plan, config.heads) : plan };
+    const Cache = this.onDevice ? DeviceCache : HostCache;
+    if (!headwise) return new Cache(shape, committer);
+    return new HeadwiseCache(new Cache({ ...shape, together: config.heads }, committer), config.heads);
   }
 
   /** A cache that keeps everything and measures how it is read; for host caches in float32 only. */
@@ -154,6 +170,7 @@ export class Transformer {
       text_k: k,
       text_v: v,
       text_bias: text.bias,
+      ...(this.committer.shape.target.loops ? pieceFeeds(cutPieces(text.rows, tokens, this.config.hidden)) : {}),
     };
   }
 
