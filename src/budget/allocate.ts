@@ -7,6 +7,7 @@
  */
 import { OptionError } from "../errors.js";
 import { historyAfter, type MapSize } from "./maps.js";
+import type { SegmentMass } from "./segments.js";
 import type { Roles } from "./selectivity.js";
 
 /** Tokens that layer `l` may keep after scale `k`, [scale 0 … K − 2][layer], for each row and head. */
@@ -114,6 +115,46 @@ export function allocateScaleKV(
   });
 }
 
+/**
+ * Heads by how much they look back: every head keeps the window, and what is left is divided in proportion to the
+ * attention that later scales pay to what this head has of the scales so far. `layers` counts heads here, all layers'
+ * one after another, and so does the second axis of the result.
+ *
+ * @throws OptionError for masses of another shape
+ */
+export function allocateByMass(task: AllocationTask & { readonly mass: SegmentMass }): Capacities {
+  const { layers: slots, budget, window = WINDOW } = task;
+  const masses = task.mass.flat();
+  if (masses.length !== slots) throw new OptionError(`attention mass: of ${masses.length} heads, not of ${slots}`);
+  return allocate(task, ({ scale, total, rooms }) => {
+    const least = rooms.map((room) => Math.min(room, window, budget));
+    const weights = masses.map((sources) => sum(sources.slice(0, scale + 1)));
+    const more = divideByWeight(total - sum(least), subtract(rooms, least), weights);
+    return least.map((tokens, slot) => tokens + more[slot]!);
+  });
+}
+
+/**
+ * HACK's two kinds of heads: contextual ones get `part` of the mean budget, structural ones what that leaves. Heads are
+ * counted as in {@link allocateByMass}.
+ */
+export function allocateByKind(
+  task: AllocationTask & { readonly contextual: readonly boolean[]; readonly part?: number },
+): Capacities {
+  const { contextual, budget, window = WINDOW, part = 1 / 2 } = task;
+  return allocate(task, ({ total, rooms }) => {
+    const share = Math.min(Math.max(Math.round(part * budget), window), budget);
+    const small = rooms.map((room, slot) => (contextual[slot] ? Math.min(room, share) : 0));
+    const large = divide(
+      total - sum(small),
+      subtract(rooms, small).map((room, slot) => (contextual[slot] ? 0 : room)),
+    );
+    // What structural heads have no room for.
+    const rest = divide(total - sum(small) - sum(large), subtract(subtract(rooms, small), large));
+    return small.map((tokens, slot) => tokens + large[slot]! + rest[slot]!);
+  });
+}
+
 function roleAt(row: Roles[number], layer: number, scale: number): NonNullable<Roles[number][number]> {
   const role = row[scale];
   if (!role) throw new OptionError(`roles: layer ${layer} has none at scale ${scale}, which reads an evicted cache`);
@@ -164,6 +205,31 @@ function divide(total: number, rooms: readonly number[]): number[] {
   const remainder = left - even * open.length;
   open.forEach((layer, rank) => (shares[layer] = even + (rank < remainder ? 1 : 0)));
   return shares;
+}
+
+/**
+ * Divides `total` in proportion to the weights as far as the rooms allow; what one has no room for is divided among the
+ * others. Rounded down, the remainder goes evenly to those with room. Weights of 0 share what nobody else has room for.
+ */
+function divideByWeight(total: number, rooms: readonly number[], weights: readonly number[]): number[] {
+  let open = [...rooms.keys()].filter((slot) => weights[slot]! > 0);
+  let left = total;
+  const shares = rooms.map(() => 0);
+  for (;;) {
+    const unit = left / sum(open.map((slot) => weights[slot]!));
+    const full = open.filter((slot) => rooms[slot]! <= weights[slot]! * unit);
+    if (full.length === 0) {
+      for (const slot of open) shares[slot] = Math.floor(weights[slot]! * unit);
+      break;
+    }
+    for (const slot of full) {
+      shares[slot] = rooms[slot]!;
+      left -= rooms[slot]!;
+    }
+    open = open.filter((slot) => rooms[slot]! > weights[slot]! * unit);
+  }
+  const rest = divide(total - sum(shares), subtract(rooms, shares));
+  return shares.map((tokens, slot) => tokens + rest[slot]!);
 }
 
 function sum(values: readonly number[]): number {

@@ -39,6 +39,7 @@ const SCHEMA = z.strictObject({
       mass: perLayer(z.array(z.array(z.number().nonnegative()))),
       sinks: integer(0, SCALES),
       order: z.array(z.array(z.int().nonnegative())),
+      variance: perLayer(z.array(z.number().nonnegative())).optional(),
     })
     .optional(),
   made: z.strictObject({
@@ -58,6 +59,18 @@ export interface BudgetModel {
   readonly width: number;
 }
 
+/** How the heads look back; see `segments.ts`. */
+export interface HeadStatistics {
+  /** [layer][head][source scale 0 … K − 2]. */
+  readonly mass: SegmentMass;
+  /** Scales that no order names. */
+  readonly sinks: number;
+  /** [source scale from the sinks][slot]. */
+  readonly order: EvictionOrder;
+  /** [layer][head]: how attention varies from query to query at the last scale. */
+  readonly variance?: readonly (readonly number[])[] | undefined;
+}
+
 /** What a budget file states. Scales, layers and heads count from 0; K is the number of maps. */
 export interface Budget {
   readonly version: 1;
@@ -74,8 +87,8 @@ export interface Budget {
   readonly capacities: Capacities;
   /** What the roles were decided by, [layer][scale 0 … K − 1]. */
   readonly statistics?: { readonly asi: Scores; readonly z: Scores } | undefined;
-  /** For policies that evict whole segments; see `segments.ts`. */
-  readonly segments?: { readonly mass: SegmentMass; readonly sinks: number; readonly order: EvictionOrder } | undefined;
+  /** For policies that treat heads apart; see {@link HeadStatistics}. */
+  readonly segments?: HeadStatistics | undefined;
   /** How it was made: by which command or table, the prompts' SHA-256, the seed. */
   readonly made: { readonly by: string; readonly prompts: string | null; readonly seed: number | null };
 }
@@ -122,6 +135,7 @@ function shapeProblem({ model, schedule, roles, capacities, statistics, segments
     ["segments.mass [layer][head]", segments?.mass, depth, heads],
     ["segments.mass [layer × head][scale]", segments?.mass.flat(), depth * heads, scales - 1],
     ["segments.order [scale][slot]", segments?.order, evicted, depth * heads],
+    ["segments.variance [layer][head]", segments?.variance, depth, heads],
   ];
   for (const [name, table, rows, columns] of tables) {
     if (!table) continue;

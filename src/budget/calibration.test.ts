@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { OptionError } from "../errors.js";
+import { BudgetError, OptionError } from "../errors.js";
 import { checkBudget } from "./budget.js";
-import { calibratedBudget, emptyStatistics, meanStatistics, type AttentionStatistics } from "./calibration.js";
+import { calibratedBudget, emptyStatistics, meanStatistics, rebase, type AttentionStatistics } from "./calibration.js";
 
 const MODEL = { depth: 3, heads: 2, width: 8 };
 /** Histories of 1, 5, 21, 57, 121 tokens. */
@@ -16,7 +16,7 @@ function spreading(): AttentionStatistics {
   const segments = shares.map((_, layer) =>
     [0, 1].map((head) => MAPS.slice(1).map((_, s) => layer + head / 2 + s / 8)),
   );
-  return { current: rows, history: rows, segments };
+  return { current: rows, history: rows, segments, variance: shares.map((share) => [share, share / 3]) };
 }
 
 describe("calibratedBudget", () => {
@@ -42,6 +42,14 @@ describe("calibratedBudget", () => {
       [0, 1, 2, 3, 4, 5],
       [0, 1, 2, 3, 4, 5],
     ]);
+  });
+
+  it("says the same for another budget as a calibration for that budget does", () => {
+    const other = calibratedBudget(spreading(), { ...task, base: 40 });
+    expect(rebase(calibratedBudget(spreading(), task), 40, "it")).toEqual(other);
+    const bare = { ...other, statistics: undefined };
+    const message = "it: holds no statistics, so it is for 40 tokens a layer only";
+    expect(() => rebase(bare, 30, "it")).toThrow(new BudgetError(message));
   });
 
   it("states what it was decided by in 6 digits", () => {
@@ -74,10 +82,11 @@ describe("calibratedBudget", () => {
 
 it("meanStatistics counts every measurement the same", () => {
   const one = emptyStatistics({ depth: 1, heads: 2 }, 2);
-  const other = { current: [[1, 0.5]], history: [[0, 0.25]], segments: [[[0.75], [0]]] };
+  const other = { current: [[1, 0.5]], history: [[0, 0.25]], segments: [[[0.75], [0]]], variance: [[0.5, 1]] };
   expect(meanStatistics([one, other])).toEqual({
     current: [[0.5, 0.25]],
     history: [[0, 0.125]],
     segments: [[[0.375], [0]]],
+    variance: [[0.25, 0.5]],
   });
 });

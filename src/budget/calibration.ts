@@ -2,6 +2,7 @@
  * From measured attention to a budget. What was measured, while prompts were drawn with the full cache, is a mean over
  * sampled queries; here means become scores, scores roles, and roles capacities.
  */
+import { BudgetError } from "../errors.js";
 import { allocateScaleKV, WINDOW } from "./allocate.js";
 import type { Budget, BudgetModel } from "./budget.js";
 import { historyAfter, type MapSize } from "./maps.js";
@@ -12,6 +13,11 @@ import { assignRoles, attentionSelectivity, zScores, type AttentionMeans, type S
 export interface AttentionStatistics extends AttentionMeans {
   /** Mean over the scales after the source, each of them counting the same. */
   readonly segments: SegmentMass;
+  /**
+   * [layer][head]: at the last scale, how the attention to a key varies from query to query, summed over the keys. Low
+   * where all queries look at the same tokens.
+   */
+  readonly variance: readonly (readonly number[])[];
 }
 
 /** The same while it is summed up. */
@@ -19,6 +25,7 @@ export interface StatisticsSums extends AttentionStatistics {
   readonly current: number[][];
   readonly history: number[][];
   readonly segments: number[][][];
+  readonly variance: number[][];
 }
 
 /** What is calibrated: a model at one size. */
@@ -51,6 +58,7 @@ export function emptyStatistics({ depth, heads }: Omit<BudgetModel, "width">, sc
     current: table(depth, scales),
     history: table(depth, scales),
     segments: Array.from({ length: depth }, () => table(heads, scales - 1)),
+    variance: table(depth, heads),
   };
 }
 
@@ -62,6 +70,7 @@ export function meanStatistics(all: readonly AttentionStatistics[]): AttentionSt
     current: mean(all.map(({ current }) => current)),
     history: mean(all.map(({ history }) => history)),
     segments: all[0]!.segments.map((_, layer) => mean(all.map(({ segments }) => segments[layer]!))),
+    variance: mean(all.map(({ variance }) => variance)),
   };
 }
 
@@ -75,11 +84,8 @@ type Table = readonly (readonly number[])[];
  */
 export function calibratedBudget(statistics: AttentionStatistics, task: CalibrationTask): Budget {
   const { model, schedule, base, drafters, made } = task;
-  const { maps } = schedule;
   const asi = rounded(attentionSelectivity(statistics));
   const z = rounded(zScores(asi));
-  const firstScale = firstCompressedScale(maps, base);
-  const roles = assignRoles(z, { firstScale, ...(drafters !== undefined && { drafters }) });
   const mass = statistics.segments.map((layer) => layer.map((head) => head.map(round)));
   return {
     version: 1,
@@ -87,12 +93,39 @@ export function calibratedBudget(statistics: AttentionStatistics, task: Calibrat
     schedule,
     window: WINDOW,
     base,
-    roles,
-    capacities: allocateScaleKV({ maps, layers: model.depth, budget: base, roles }),
+    ...rolesAndCapacities(z, { maps: schedule.maps, base, drafters }),
     statistics: { asi, z },
-    segments: { mass, sinks: SINK_SCALES, order: evictionOrder(mass) },
+    segments: {
+      mass,
+      sinks: SINK_SCALES,
+      order: evictionOrder(mass),
+      variance: statistics.variance.map((heads) => heads.map(round)),
+    },
     made,
   };
+}
+
+/**
+ * What a calibration says for a budget of another size: the statistics stay, roles and capacities follow from them anew.
+ *
+ * @throws BudgetError for a budget without statistics, such as a published table
+ */
+export function rebase(calibrated: Budget, base: number, file: string): Budget {
+  const { statistics, schedule } = calibrated;
+  if (!statistics)
+    throw new BudgetError(`${file}: holds no statistics, so it is for ${calibrated.base} tokens a layer only`);
+  return { ...calibrated, base, ...rolesAndCapacities(statistics.z, { maps: schedule.maps, base }) };
+}
+
+function rolesAndCapacities(
+  z: Scores,
+  { maps, base, drafters }: { maps: readonly MapSize[]; base: number; drafters?: number | undefined },
+): Pick<Budget, "roles" | "capacities"> {
+  const roles = assignRoles(z, {
+    firstScale: firstCompressedScale(maps, base),
+    ...(drafters !== undefined && { drafters }),
+  });
+  return { roles, capacities: allocateScaleKV({ maps, layers: z.length, budget: base, roles }) };
 }
 
 /** The first scale that reads an evicted cache; the number of scales where none does. */

@@ -15,6 +15,7 @@ import { CPU_TARGET } from "../graph/model.js";
 import type { Tensors } from "../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../runtime/tensor.js";
 import { buildAppend, buildKeep, buildNarrow, buildSelect, type CommitShape } from "./commit-graph.js";
+import { givenScores } from "./oracle.js";
 import type { Scored, Scoring } from "./policy.js";
 import { STORAGE_TYPES } from "./storage.js";
 
@@ -39,6 +40,10 @@ const caches = fc.record({
   whole: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined }),
   target: fc.constant(CPU_TARGET),
 });
+
+function zeros(...shape: number[]): Tensor {
+  return float32(new Float32Array(shape.reduce((product, axis) => product * axis, 1)), shape);
+}
 
 /** [tokens, rows, C] float32, another for every phase. */
 function numbers(cache: Cache, tokens: number, phase: number): Tensor {
@@ -130,6 +135,7 @@ describe("buildSelect", () => {
     contribution: fc.constantFrom("weight", "logit"),
     pooling: fc.record({ kind: fc.constantFrom("max", "average"), size: fc.constantFrom(1, 3, 5, 7) }),
     exclusion: fc.constant("after"),
+    cumulative: fc.boolean(),
   });
   /** Parts of the tokens: in the window, and of the others those that stay. */
   const parts = fc.double({ min: 0, max: 1, noNaN: true });
@@ -138,8 +144,8 @@ describe("buildSelect", () => {
    * Whole numbers leave nothing to rounding but in int8 and softmax, whose scores are sums of float32: equal to some
    * 1e-6 of the largest.
    */
-  const tolerance = ({ storage, whole }: Cache, { contribution }: Scoring): number =>
-    whole === undefined || storage === "int8" || contribution === "weight" ? 1e-5 : 0;
+  const tolerance = ({ storage, whole }: Cache, { contribution, cumulative }: Scoring): number =>
+    whole === undefined || storage === "int8" || contribution === "weight" || cumulative ? 1e-5 : 0;
 
   function evictionOf(cache: Cache, windowPart: number, otherPart: number): Scored {
     const length = everything(cache).length;
@@ -156,17 +162,24 @@ describe("buildSelect", () => {
     const observed = numbers(cache, eviction.observers.length, 4);
 
     const { stored, feeds } = await storedCache(cache);
-    const choice = choiceFeeds(eviction, lanes, cached + fresh);
+    const earlier = noise(lanes * cached, cache.seed + 5);
+    const scores = { past_scores: float32(earlier, [lanes, 1, cached]), new_scores: zeros(lanes, 1, fresh) };
+    const choice = { ...choiceFeeds(eviction, lanes, cached + fresh), ...(scoring.cumulative ? scores : {}) };
     const found = await runModel(await buildSelect(cache, scoring), { ...feeds, ...choice, observed });
-    const { positions: chosen, ...kept } = found;
+    const { positions: chosen, kept_scores: keptScores, ...kept } = found;
     const positions = positionsOf(chosen!);
 
     // The graph judges keys as attention will read them: widened from their stored form.
     const keys = widened(stored.kept_k!, stored.kept_k_scale);
     for (let lane = 0; lane < lanes; lane++) {
       const queries = laneOf(values(observed), lane, lanes, dim);
-      const judged = { keys: laneOf(keys, lane, lanes, dim), queries, dim };
+      const before = scoring.cumulative ? [...earlier.subarray(lane * cached, (lane + 1) * cached)] : undefined;
+      const judged = { keys: laneOf(keys, lane, lanes, dim), queries, dim, earlier: before };
       expectSelected(positions[lane]!, judged, eviction, scoring, tolerance(cache, scoring));
+      if (!scoring.cumulative) continue;
+      const given = givenScores(judged, scoring);
+      const scoresOfLane = values(keptScores!).subarray(lane * eviction.capacity, (lane + 1) * eviction.capacity);
+      positions[lane]!.forEach((position, i) => expect(scoresOfLane[i]).toBeCloseTo(given[position]!, 3));
     }
     expectKept(kept, stored, positions);
   }

@@ -40,6 +40,11 @@ describe("scorePositions", () => {
     expect(found[1]).toBe(-Infinity);
   });
 
+  it("adds what keys were given earlier", () => {
+    const found = scorePositions({ ...scored(3, 6, 9), earlier: [10, 20] }, [], scoring("max", 1));
+    expect([...found]).toEqual([13, 26, 9]);
+  });
+
   it("takes the largest of the neighbours, none of them beyond the ends", () => {
     expect([...scorePositions(scored(-4, -3, -9, -8, -7), [], scoring("max", 3))]).toEqual([-3, -3, -3, -7, -7]);
   });

@@ -11,6 +11,8 @@ export interface Lane {
   /** [observers, dim], by the rule's kind of query. */
   readonly queries: Float32Array;
   readonly dim: number;
+  /** What the first positions were given after earlier scales, where scores add up. */
+  readonly earlier?: readonly number[] | undefined;
 }
 
 /** The positions that stay, sorted. Of equal scores the older token stays. */
@@ -22,16 +24,16 @@ export function selectPositions(lane: Lane, { capacity, window }: Scored, scorin
 
 /** By what positions compete: their pooled scores, the window's −∞. */
 export function scorePositions(lane: Lane, window: readonly number[], scoring: Scoring): Float64Array {
-  const scores = judge(lane, scoring);
+  const scores = givenScores(lane, scoring);
   const rest = scoring.exclusion === "before" ? exclude(scores, window) : scores;
   return exclude(pool(rest, scoring.pooling), window);
 }
 
-/** A key's score: the sum of what the observers contribute to it. */
-function judge(lane: Lane, { contribution }: Scoring): Float64Array {
-  const { keys, queries, dim } = lane;
+/** What each key is given: the sum of what the observers contribute to it, and of what it was given earlier. */
+export function givenScores({ keys, queries, dim, earlier = [] }: Lane, { contribution }: Scoring): Float64Array {
   const positions = keys.length / dim;
   const scores = new Float64Array(positions);
+  scores.set(earlier);
   for (let observer = 0; observer < queries.length / dim; observer++) {
     const query = queries.subarray(observer * dim, (observer + 1) * dim);
     const logits = Array.from({ length: positions }, (_, p) => dot(query, keys.subarray(p * dim, (p + 1) * dim)));

@@ -123,7 +123,9 @@ function planSlots(
       lengths[scale]!.push(cached);
     }
   }
-  return { scoring, fresh: history.map(({ height, width }) => height * width), evictions, lengths };
+  const judges = evictions.flat().some(({ kind }) => kind === "scored");
+  const fresh = history.map(({ height, width }) => height * width);
+  return { scoring: judges ? scoring : undefined, fresh, evictions, lengths };
 }
 
 /** The same plan for single heads: each does what its layer does. */

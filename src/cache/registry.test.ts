@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { madeUpCalibration } from "../../test/support/calibration.js";
 import { GOLDEN } from "../../test/support/golden.js";
 import { allocateScaleKV } from "../budget/allocate.js";
 import type { Budget } from "../budget/budget.js";
@@ -55,7 +56,8 @@ const CALIBRATED: Budget = {
 
 describe("choosePolicy", () => {
   it.each(POLICY_NAMES)("makes %s, by its name", (policy) => {
-    const chosen = choosePolicy(policy === "full" ? { policy } : { policy, budget: "10%" }, SQUARE);
+    const calibration = madeUpCalibration(SQUARE);
+    const chosen = choosePolicy(policy === "full" ? { policy } : { policy, budget: "10%", calibration }, SQUARE);
     expect([chosen.policy.name, chosen.budget]).toEqual([policy, policy === "full" ? undefined : 650]);
   });
 
@@ -123,6 +125,10 @@ describe("the roles of scalekv", () => {
 describe("checkPolicyOptions", () => {
   it.each<[CachePolicyOptions, string]>([
     [{ policy: "scalekv" }, "policy scalekv: needs a budget, such as 10%"],
+    [
+      { policy: "heatkv", budget: "10%" },
+      "policy heatkv: needs a calibration, which tells the heads apart; see scalekv calibrate",
+    ],
     [{ budget: "10%" }, "policy full: keeps everything and takes no budget"],
     [{ policy: "all" as "full" }, `policy all: not one of ${POLICY_NAMES.join(", ")}`],
   ])("refuses %j before anything is loaded", (options, line) => {
@@ -173,7 +179,7 @@ describe("choosePolicy refuses", () => {
     [
       "a policy that is none",
       { policy: "h3o" as PolicyName, budget: "10%" },
-      new OptionError("policy h3o: not one of full, scalekv, snapkv, pyramidkv, streaming-llm, sliding-window"),
+      new OptionError(`policy h3o: not one of ${POLICY_NAMES.join(", ")}`),
     ],
     [
       "a budget that is none",

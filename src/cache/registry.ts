@@ -1,11 +1,24 @@
 /** Policies by name: a budget becomes capacities, and those a policy for one model and schedule. */
-import { allocatePyramid, allocateScaleKV, allocateUniform, type Capacities } from "../budget/allocate.js";
+import {
+  allocateByKind,
+  allocateByMass,
+  allocatePyramid,
+  allocateScaleKV,
+  allocateUniform,
+  type AllocationTask,
+  type Capacities,
+} from "../budget/allocate.js";
 import { parseAmount, resolveAmount } from "../budget/amount.js";
-import { fitBudget, type Budget, type BudgetModel } from "../budget/budget.js";
+import { fitBudget, type Budget, type BudgetModel, type HeadStatistics } from "../budget/budget.js";
+import { rebase } from "../budget/calibration.js";
 import { presetFor } from "../budget/presets.js";
 import type { Role, Roles } from "../budget/selectivity.js";
-import { OptionError } from "../errors.js";
+import { BudgetError, OptionError } from "../errors.js";
+import { adaptive } from "./policies/adaptive.js";
 import { full } from "./policies/full.js";
+import { h2o } from "./policies/h2o.js";
+import { hack } from "./policies/hack.js";
+import { heatkv } from "./policies/heatkv.js";
 import { pyramidkv } from "./policies/pyramidkv.js";
 import { scalekv, type ScaleKVScoring } from "./policies/scalekv.js";
 import { slidingWindow } from "./policies/sliding-window.js";
@@ -14,7 +27,18 @@ import { streamingLlm } from "./policies/streaming-llm.js";
 import type { MapSize, Policy } from "./policy.js";
 
 /** Names of the policies. */
-export const POLICY_NAMES = ["full", "scalekv", "snapkv", "pyramidkv", "streaming-llm", "sliding-window"] as const;
+export const POLICY_NAMES = [
+  "full",
+  "scalekv",
+  "snapkv",
+  "pyramidkv",
+  "streaming-llm",
+  "sliding-window",
+  "h2o",
+  "heatkv",
+  "hack",
+  "adaptive",
+] as const;
 
 /** One of {@link POLICY_NAMES}. */
 export type PolicyName = (typeof POLICY_NAMES)[number];
@@ -28,6 +52,11 @@ export interface CachePolicyOptions {
    * by calibration. Every policy but `full` needs one.
    */
   readonly budget?: string | number | Budget | undefined;
+  /**
+   * What a calibration found out about the model, where `budget` is only an amount. `heatkv`, `hack` and `adaptive` need
+   * it or a calibrated budget; `scalekv` takes its roles from it.
+   */
+  readonly calibration?: Budget | undefined;
   /** ScaleKV's scoring rule: the published code's (`reference`, the default) or the paper's (`paper`). */
   readonly scoring?: ScaleKVScoring | undefined;
 }
@@ -38,6 +67,8 @@ export interface PolicyTask {
   readonly maps: readonly MapSize[];
   /** Bytes of one token in all layers and rows, as it is stored; for budgets in memory. */
   readonly tokenBytes: number;
+  /** Bytes of one token's scores in all layers, heads and rows, where scores add up. Default 0. */
+  readonly scoreBytes?: number | undefined;
 }
 
 /** Where the roles of ScaleKV's layers come from; `first layer` is what is taken where neither of the others is to be had. */
@@ -52,13 +83,86 @@ export interface ChosenPolicy {
   readonly roles?: RolesFrom | undefined;
 }
 
-/** Refuses a policy without a budget, and the full cache with one; needs neither model nor schedule. */
-export function checkPolicyOptions({ policy = "full", budget }: CachePolicyOptions): void {
+/** What a policy is made of. */
+interface Ingredients {
+  /** For capacities by layer, and by head. */
+  readonly layers: AllocationTask;
+  readonly heads: AllocationTask;
+  readonly task: PolicyTask;
+  /** The calibration for this budget, if there is one. */
+  readonly calibrated: Budget | undefined;
+  /** What the calibration says of the heads; it is there where heads are told apart. */
+  readonly headStatistics: () => HeadStatistics;
+  readonly scoring: ScaleKVScoring | undefined;
+}
+
+/** How a policy is made. */
+interface Recipe {
+  readonly make: (given: Ingredients) => Policy;
+  /** Its plans treat heads apart. */
+  readonly headwise?: boolean;
+  /** Its scores add up, and take memory beside the tokens. */
+  readonly cumulative?: boolean;
+}
+
+const RECIPES: Readonly<Record<Exclude<PolicyName, "full">, Recipe>> = {
+  scalekv: {
+    make: ({ layers, task, calibrated, scoring }) =>
+      scalekv({
+        capacities: scalekvCapacities(layers, task, calibrated),
+        baseCapacity: layers.budget,
+        window: calibrated?.window,
+        scoring,
+      }),
+  },
+  snapkv: { make: ({ layers }) => snapkv({ capacities: allocateUniform(layers) }) },
+  pyramidkv: { make: ({ layers }) => pyramidkv({ capacities: allocatePyramid(layers) }) },
+  "streaming-llm": { make: ({ layers }) => streamingLlm({ capacities: allocateUniform(layers) }) },
+  "sliding-window": { make: ({ layers }) => slidingWindow({ capacities: allocateUniform(layers) }) },
+  h2o: { make: ({ layers }) => h2o({ capacities: allocateUniform(layers) }), cumulative: true },
+  heatkv: {
+    make: ({ headStatistics, layers }) => heatkv({ ...headStatistics(), budget: layers.budget }),
+    headwise: true,
+  },
+  hack: {
+    make: ({ heads, headStatistics }) => {
+      const contextual = contextualHeads(headStatistics());
+      return hack({ capacities: allocateByKind({ ...heads, contextual }), contextual });
+    },
+    headwise: true,
+    cumulative: true,
+  },
+  adaptive: {
+    make: ({ heads, headStatistics }) =>
+      adaptive({ capacities: allocateByMass({ ...heads, mass: headStatistics().mass }) }),
+    headwise: true,
+  },
+};
+
+/** Whether a policy treats the heads of a layer apart, which a model must be loaded for. */
+export function isHeadwise({ policy = "full" }: CachePolicyOptions): boolean {
+  return policy !== "full" && RECIPES[policy].headwise === true;
+}
+
+/**
+ * Refuses a policy without what it needs, a budget or what a calibration found out, and the full cache with a budget;
+ * needs neither model nor schedule.
+ */
+export function checkPolicyOptions(options: CachePolicyOptions): void {
+  const { policy = "full", budget } = options;
   if (!POLICY_NAMES.includes(policy)) throw new OptionError(`policy ${policy}: not one of ${POLICY_NAMES.join(", ")}`);
   if (policy === "full") {
     if (budget !== undefined) throw new OptionError("policy full: keeps everything and takes no budget");
   } else if (budget === undefined) throw new OptionError(`policy ${policy}: needs a budget, such as 10%`);
   else if (typeof budget !== "object") parseAmount(budget);
+  if (isHeadwise(options) && !calibrationIn(options)?.segments) {
+    throw new OptionError(`policy ${policy}: needs a calibration, which tells the heads apart; see scalekv calibrate`);
+  }
+}
+
+/** A budget that was made by calibration is one. */
+function calibrationIn({ budget, calibration }: CachePolicyOptions): Budget | undefined {
+  return typeof budget === "object" ? budget : calibration;
 }
 
 /** Makes the policy for a model and schedule. A budget that does not fit them is an error that names value and limit. */
@@ -66,56 +170,56 @@ export function choosePolicy(options: CachePolicyOptions, task: PolicyTask): Cho
   checkPolicyOptions(options);
   const { policy: name = "full", budget, scoring } = options;
   if (name === "full" || budget === undefined) return { policy: full, budget: undefined };
-  const given = typeof budget === "object" ? fitBudget(budget, task.model, task.maps, "budget") : undefined;
+  const { make, cumulative } = RECIPES[name];
+  const { maps, model, tokenBytes, scoreBytes = 0 } = task;
   const amount = typeof budget === "object" ? { kind: "tokens" as const, tokens: budget.base } : parseAmount(budget);
-  const tokens = resolveAmount(amount, { maps: task.maps, bytesPerToken: task.tokenBytes });
-  const common = { maps: task.maps, layers: task.model.depth, budget: tokens };
-  const make = (capacities: Capacities): Policy => {
-    switch (name) {
-      case "scalekv":
-        return scalekv({ capacities, baseCapacity: tokens, window: given?.window, scoring });
-      case "snapkv":
-        return snapkv({ capacities });
-      case "pyramidkv":
-        return pyramidkv({ capacities });
-      case "streaming-llm":
-        return streamingLlm({ capacities });
-      case "sliding-window":
-        return slidingWindow({ capacities });
-    }
-  };
-  const policy = make(capacitiesFor(name, common, task, given));
-  return { policy, budget: tokens, roles: name === "scalekv" ? rolesFrom(given, task) : undefined };
+  const bytesPerToken = tokenBytes + (cumulative ? scoreBytes : 0);
+  const tokens = resolveAmount(amount, { maps, bytesPerToken });
+  const calibrated = calibrationFor(options, task, tokens);
+  const policy = make({
+    layers: { maps, layers: model.depth, budget: tokens },
+    heads: { maps, layers: model.depth * model.heads, budget: tokens },
+    task,
+    calibrated,
+    headStatistics: () => calibrated!.segments!,
+    scoring,
+  });
+  return { policy, budget: tokens, roles: name === "scalekv" ? rolesFrom(calibrated, task) : undefined };
 }
 
-interface Common {
-  readonly maps: readonly MapSize[];
-  readonly layers: number;
-  readonly budget: number;
+/** The calibration that was given, for this model and schedule and `tokens` a layer. */
+function calibrationFor(options: CachePolicyOptions, { model, maps }: PolicyTask, tokens: number): Budget | undefined {
+  const calibration = calibrationIn(options);
+  if (!calibration) return undefined;
+  const name = typeof options.budget === "object" ? "budget" : "calibration";
+  const fitted = fitBudget(calibration, model, maps, name);
+  return fitted.base === tokens ? fitted : rebase(fitted, tokens, name);
 }
 
-function capacitiesFor(
-  name: Exclude<PolicyName, "full">,
-  common: Common,
-  task: PolicyTask,
-  given: Budget | undefined,
-): Capacities {
-  if (name === "pyramidkv") return allocatePyramid(common);
-  if (name !== "scalekv") return allocateUniform(common);
-  return (
-    (given ?? publishedBudget(common, task))?.capacities ?? allocateScaleKV({ ...common, roles: knownRoles(task) })
-  );
+function scalekvCapacities(layers: AllocationTask, task: PolicyTask, calibrated: Budget | undefined): Capacities {
+  const known = calibrated ?? publishedBudget(layers, task);
+  return known?.capacities ?? allocateScaleKV({ ...layers, roles: knownRoles(task) });
+}
+
+/** The half of all heads, layer × heads + head, whose attention varies least from query to query. */
+function contextualHeads({ variance }: HeadStatistics): boolean[] {
+  if (!variance)
+    throw new BudgetError("policy hack: the calibration does not tell how attention varies; calibrate anew");
+  const heads = variance.flat();
+  const ranked = [...heads.keys()].sort((a, b) => heads[a]! - heads[b]! || a - b);
+  const chosen = new Set(ranked.slice(0, Math.floor(heads.length / 2)));
+  return heads.map((_, slot) => chosen.has(slot));
 }
 
 /** The published table, if it is for this model, schedule and budget. */
-function publishedBudget({ budget, maps }: Common, { model }: PolicyTask): Budget | undefined {
+function publishedBudget({ budget, maps }: AllocationTask, { model }: PolicyTask): Budget | undefined {
   const published = presetFor(model)?.budget;
   const same = published?.base === budget && JSON.stringify(published.schedule.maps) === JSON.stringify(maps);
   return same ? published : undefined;
 }
 
-function rolesFrom(given: Budget | undefined, { model }: PolicyTask): RolesFrom {
-  if (given) return "calibration";
+function rolesFrom(calibrated: Budget | undefined, { model }: PolicyTask): RolesFrom {
+  if (calibrated) return "calibration";
   return presetFor(model) ? "published table" : "first layer";
 }
 

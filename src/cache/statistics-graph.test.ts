@@ -33,12 +33,13 @@ const cases = fc.record({
 it("spreads the observers' attention over source scales, as the formula says, lane by lane", () =>
   fc.assert(
     fc.asyncProperty(cases, async (one) => {
-      const { mass, best, expected } = await measured(one);
-      for (const [lane, { onScale, onBest }] of expected.entries()) {
+      const { mass, best, variance, expected } = await measured(one);
+      for (const [lane, { onScale, onBest, varies }] of expected.entries()) {
         onScale.forEach((share, i) =>
           expect(Math.abs(mass[lane * onScale.length + i]! - share)).toBeLessThan(TOLERANCE),
         );
         expect(Math.abs(best[lane]! - onBest)).toBeLessThan(TOLERANCE);
+        expect(Math.abs(variance[lane]! - varies)).toBeLessThan(TOLERANCE);
       }
     }),
     { numRuns: 40 },
@@ -48,6 +49,7 @@ it("spreads the observers' attention over source scales, as the formula says, la
 async function measured({ rows, heads, observers, scales, top, seed }: Case): Promise<{
   mass: Float32Array;
   best: Float32Array;
+  variance: Float32Array;
   expected: LaneStatistics[];
 }> {
   const width = heads * DIM;
@@ -60,7 +62,7 @@ async function measured({ rows, heads, observers, scales, top, seed }: Case): Pr
   const sources = sourceOf.flatMap((source) => scales.map((_, scale) => (scale === source ? 1 : 0)));
   const model = await buildStatistics({ heads, dim: DIM, storage: "fp32", target: CPU_TARGET });
   const cut = past * rows * width;
-  const { mass, best } = await runModel(model, {
+  const { mass, best, variance } = await runModel(model, {
     past_k: float32(keys.subarray(0, cut), [past, rows, width]),
     new_k: float32(keys.subarray(cut), [all - past, rows, width]),
     observed: float32(queries, [observers, rows, width]),
@@ -72,19 +74,24 @@ async function measured({ rows, heads, observers, scales, top, seed }: Case): Pr
   const expected = Array.from({ length: lanes }, (_, lane) =>
     laneStatistics(laneOf(keys, lane, lanes, DIM), laneOf(queries, lane, lanes, DIM), sourceOf, top),
   );
-  expect([mass!.dims, best!.dims]).toEqual([
+  expect([mass!.dims, best!.dims, variance!.dims]).toEqual([
     [lanes, 1, scales.length],
     [lanes, 1, 1],
+    [lanes, 1, 1],
   ]);
-  return { mass: values(mass!), best: values(best!), expected };
+  return { mass: values(mass!), best: values(best!), variance: values(variance!), expected };
 }
 
 interface LaneStatistics {
   readonly onScale: number[];
   readonly onBest: number;
+  readonly varies: number;
 }
 
-/** The formula: means over the observers of the weights on every scale, and of the best on any but the last. */
+/**
+ * The formula: means over the observers of the weights on every scale, and of the best on any but the last; the sum over
+ * keys of the weights' variance.
+ */
 function laneStatistics(
   keys: Float32Array,
   queries: Float32Array,
@@ -95,6 +102,7 @@ function laneStatistics(
   const onScale = new Array<number>(current + 1).fill(0);
   const observers = queries.length / DIM;
   let onBest = 0;
+  const rows: number[][] = [];
   for (let observer = 0; observer < observers; observer++) {
     const powers = sourceOf.map((_, token) => {
       let logit = 0;
@@ -103,9 +111,14 @@ function laneStatistics(
     });
     const total = powers.reduce((sum, power) => sum + power, 0);
     const weights = powers.map((power) => power / total);
+    rows.push(weights);
     weights.forEach((weight, token) => (onScale[sourceOf[token]!]! += weight / observers));
     const history = weights.filter((_, token) => sourceOf[token] !== current).sort((a, b) => b - a);
     onBest += history.slice(0, top).reduce((sum, weight) => sum + weight, 0) / observers;
   }
-  return { onScale, onBest };
+  const varies = sourceOf.reduce((sum, _, token) => {
+    const mean = rows.reduce((total, row) => total + row[token]!, 0) / observers;
+    return sum + rows.reduce((total, row) => total + (row[token]! - mean) ** 2, 0) / observers;
+  }, 0);
+  return { onScale, onBest, varies };
 }

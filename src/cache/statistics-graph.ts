@@ -12,7 +12,8 @@ import type { CommitShape } from "./commit-graph.js";
  * `observed` [observers, rows, C], queries as attention uses them; `sources` [past + tokens, sources], 1 where a token
  * belongs to a source scale and 0 elsewhere; `past` [past + tokens], 1 for cached tokens, 0 for the others; `top` [1],
  * at most the number of all tokens. Outputs: `mass` [lanes, 1, sources], the weight on each source scale; `best`
- * [lanes, 1, 1], the sum of the `top` largest weights on cached tokens.
+ * [lanes, 1, 1], the sum of the `top` largest weights on cached tokens; `variance` [lanes, 1, 1], the sum over keys of
+ * how the weight on a key varies from observer to observer.
  */
 export function buildStatistics({ heads, dim, target }: CommitShape): Promise<GraphModel> {
   const g = new GraphBuilder("statistics", target);
@@ -23,7 +24,11 @@ export function buildStatistics({ heads, dim, target }: CommitShape): Promise<Gr
   const weights = op.Softmax(g, logits);
 
   const sources = g.input("sources", "float32", ["all", "sources"]);
-  g.output("mass", op.MatMul(g, op.ReduceMean(g, weights, 1), sources), "float32", ["lanes", 1, "sources"]);
+  const mean = op.ReduceMean(g, weights, 1);
+  g.output("mass", op.MatMul(g, mean, sources), "float32", ["lanes", 1, "sources"]);
+  const deviation = op.Sub(g, weights, mean);
+  const variance = op.ReduceSum(g, op.ReduceMean(g, op.Mul(g, deviation, deviation), 1), 2);
+  g.output("variance", variance, "float32", ["lanes", 1, 1]);
   // Weights are never negative, so zeros in place of the scale's own tokens add nothing to the largest.
   const onPast = op.Mul(g, weights, g.input("past", "float32", ["all"]));
   const largest = op.TopK(g, onPast, g.input("top", "int64", [1])).values;

@@ -79,13 +79,14 @@ export class WatchingCache implements KvCache {
   private async measure(layer: number, scale: number, outputs: Tensors): Promise<void> {
     const { past_k } = this.inner.feeds(layer, scale);
     const lengths = this.run.maps.slice(0, scale + 1).map(({ height, width }) => height * width);
-    const { mass, best } = await this.committer.statistics({
+    const { mass, best, variance } = await this.committer.statistics({
       past_k: past_k!,
       new_k: outputs.new_k!,
       observed: outputs.observed_attention!,
       ...sourceFeeds(lengths),
     });
     this.add(layer, scale, values(mass!), values(best!));
+    if (scale === this.scales - 1) this.addVariance(layer, values(variance!));
   }
 
   /** `mass` [rows, heads, scale + 1], `best` [rows, heads]. */
@@ -100,6 +101,12 @@ export class WatchingCache implements KvCache {
       const head = segments[layer]![lane % heads]!;
       for (let source = 0; source < scale; source++) head[source]! += on(source) / rows / (maps.length - 1 - source);
     }
+  }
+
+  /** `variance` [rows, heads] of the last scale. */
+  private addVariance(layer: number, variance: Float32Array): void {
+    const { rows, heads } = this.run;
+    for (const [lane, value] of variance.entries()) this.sums.variance[layer]![lane % heads]! += value / rows;
   }
 }
 

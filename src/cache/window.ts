@@ -27,6 +27,12 @@ function middle(index: number, parts: number, side: number): number {
   return index * patch + Math.floor((patch - 1) / 2);
 }
 
+/** At most `count` of a map's tokens, evenly spread over it in raster order. */
+export function spreadTokens(fresh: number, count: number): number[] {
+  const chosen = Math.min(fresh, count);
+  return Array.from({ length: chosen }, (_, i) => Math.floor(((i + 0.5) * fresh) / chosen));
+}
+
 /** A window at its place in a layer's cache. */
 export interface Window {
   /** Sorted positions in the cache. */

@@ -35,6 +35,7 @@ export interface DrawFlags {
   readonly positivePrompt?: true;
   readonly policy?: PolicyName;
   readonly budget?: string;
+  readonly calibration?: string;
   readonly scoring?: ScaleKVScoring;
   readonly storage?: StorageType;
 }
@@ -123,6 +124,7 @@ function addCacheFlags(command: Command): Command {
   return command
     .addOption(new Option("--policy <name>", "what stays in the KV cache (default: full)").choices(POLICY_NAMES))
     .option("--budget <amount>", "how much stays: 10%, 650 (tokens a layer), 200MiB, or a budget file (.json)")
+    .option("--calibration <file>", "a budget file whose statistics are used, where --budget is an amount (.json)")
     .addOption(
       new Option("--scoring <rule>", "ScaleKV's, as published or of the paper").choices(["reference", "paper"]),
     )
@@ -133,21 +135,27 @@ function parseLayers(flag: string, text: string): readonly number[] {
   return text.split(",").map((part) => parseInteger(flag, part, LAYER));
 }
 
-/** The loading half of the flags; reads the budget's file, if it is one. */
+/** The loading half of the flags; reads the budget's file, if it is one, and the calibration's. */
 export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions> {
-  const { device, vae, textEncoder, threads, policy, budget, scoring, storage } = flags;
-  const amount = budget?.endsWith(".json") ? await readBudgetFile(budget) : budget;
-  const asked = [policy, budget, scoring, storage].some((flag) => flag !== undefined);
-  const cache = asked ? { policy, budget: amount, scoring, storage } : undefined;
+  const { device, vae, textEncoder, threads, policy, budget, calibration, scoring, storage } = flags;
+  const asked = [policy, budget, calibration, scoring, storage].some((flag) => flag !== undefined);
+  if (!asked) return { device, vae, textEncoder, threads };
+  const cache = {
+    policy,
+    budget: budget?.endsWith(".json") ? await readBudgetFile("--budget", budget) : budget,
+    calibration: calibration === undefined ? undefined : await readBudgetFile("--calibration", calibration),
+    scoring,
+    storage,
+  };
   return { device, vae, textEncoder, threads, cache };
 }
 
-async function readBudgetFile(path: string): Promise<Budget> {
+async function readBudgetFile(flag: string, path: string): Promise<Budget> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new OptionError(`--budget ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
+    throw new OptionError(`${flag} ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
   }
   return parseBudget(text, path);
 }

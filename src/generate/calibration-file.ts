@@ -10,7 +10,7 @@ const table = z.array(z.array(z.number().nonnegative()));
 const SCHEMA = z.strictObject({
   version: z.literal(1),
   identity: z.looseObject({}),
-  measured: z.array(z.strictObject({ current: table, history: table, segments: z.array(table) })),
+  measured: z.array(z.strictObject({ current: table, history: table, segments: z.array(table), variance: table })),
 });
 
 /** A record in a file of its own; `remove` it when the budget is written. */

@@ -3,7 +3,7 @@
  * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
  */
 import type { AttentionStatistics, CalibrationSubject } from "../budget/calibration.js";
-import { checkPolicyOptions, choosePolicy, type ChosenPolicy } from "../cache/registry.js";
+import { checkPolicyOptions, choosePolicy, isHeadwise, type ChosenPolicy } from "../cache/registry.js";
 import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import type { ModelFiles } from "../models/assemble.js";
@@ -57,7 +57,8 @@ export class Engine {
     try {
       const tokenizer = await loadTokenizer(files.textEncoder);
       encoder = await loadEncoder(files, device, options);
-      const model = await ImageModel.load(files, { device, threads, storage: cache.storage }, (done, total) => {
+      const layers = { device, threads, storage: cache.storage, headwise: isHeadwise(cache) };
+      const model = await ImageModel.load(files, layers, (done, total) => {
         signal?.throwIfAborted();
         onProgress?.({ stage: "load", part: "transformer", done, total });
       });
@@ -101,6 +102,7 @@ export class Engine {
     if (keepsOutputs(device)) {
       throw new OptionError(`device ${device}: keeps its cache to itself; attention is measured on the cpu`);
     }
+    if (isHeadwise(cache)) throw new OptionError(`policy ${cache.policy!}: attention is measured with the full cache`);
     const { storage = "fp32" } = cache;
     if (storage !== "fp32") throw new OptionError(`storage ${storage}: attention is measured with an fp32 cache`);
     const { schedule, guided } = this.settings(options, 1);
@@ -144,7 +146,8 @@ export class Engine {
     const { depth, heads, width } = this.files.infinity.config;
     const rows = guided ? 2 * images : images;
     const tokenBytes = depth * rows * bytesPerToken(this.cache.storage ?? "fp32", heads, width / heads);
-    const task = { model: { depth, heads, width }, maps: schedule.maps, tokenBytes };
+    const scoreBytes = depth * rows * heads * Float32Array.BYTES_PER_ELEMENT;
+    const task = { model: { depth, heads, width }, maps: schedule.maps, tokenBytes, scoreBytes };
     return choosePolicy(wish, task);
   }
 

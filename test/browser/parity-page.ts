@@ -14,8 +14,11 @@ import type { Device } from "../../src/runtime/device.js";
 
 declare global {
   interface Window {
-    /** Guided logits of the first scales of the case full-006m, [tokens, 2 · bits] each; its bits are forced. */
-    logits(device: Device, scales: number): Promise<number[][]>;
+    /**
+     * Guided logits of the first scales of the case full-006m, [tokens, 2 · bits] each; its bits are forced. Headwise,
+     * every head has a cache of its own.
+     */
+    logits(device: Device, scales: number, headwise: boolean): Promise<number[][]>;
   }
 }
 
@@ -28,7 +31,7 @@ async function open(path: string): Promise<{ tensors: ReadonlyMap<string, Stored
   return { tensors, lookup: lookupIn(tensors, path) };
 }
 
-window.logits = async (device, scales) => {
+window.logits = async (device, scales, headwise) => {
   const { tensors, lookup } = await open("/models/tiny/infinity.pth");
   const { lookup: input } = await open("/cases/full-006m/case.safetensors");
   const config = { ...inferInfinityConfig(tensors, "tiny"), patchify: false };
@@ -37,7 +40,7 @@ window.logits = async (device, scales) => {
   const { maps } = whole.schedule;
   const settings = { ...whole, schedule: { ...whole.schedule, maps: maps.slice(0, scales) } };
   const forced = await Promise.all(maps.map((_, k) => readNumbers(input(`bits.${k}`))));
-  const transformer = await Transformer.load(config, lookup, { device });
+  const transformer = await Transformer.load(config, lookup, { device, headwise });
   const features = await readFloat32(input("text.0"));
   const unguided = await readFloat32(sliceRows(lookup("cfg_uncond"), 0, features.length / config.textChannels));
   const text = joinTexts(config, [await transformer.condition(features), await transformer.condition(unguided)]);

@@ -14,9 +14,13 @@ afterAll(() => open.close());
 /** Up to 144 tokens: more than the 32 from which WebGPU's attention has a kernel of its own. Software takes a minute for the rest. */
 const SCALES = 6;
 
-it.each(["wasm", "webgpu"] as const)("%s gives the reference's logits", async (device) => {
+it.each([
+  { device: "wasm", headwise: false, cache: "" },
+  { device: "webgpu", headwise: false, cache: "" },
+  { device: "webgpu", headwise: true, cache: " with a cache for each head" },
+] as const)("$device gives the reference's logits$cache", async ({ device, headwise }) => {
   const { expected } = await readCase("full-006m");
-  const found = await open.page.evaluate((on) => window.logits(...on), [device, SCALES] as const);
+  const found = await open.page.evaluate((on) => window.logits(...on), [device, SCALES, headwise] as const);
   expect(found).toHaveLength(SCALES);
   for (const [scale, logits] of found.entries()) {
     const { values } = golden(expected, `logits.${scale}`);

@@ -1,11 +1,14 @@
 /** The embedded model under every policy: what a call promises of images and bytes, whatever stays in the cache. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bytesPerToken, type StorageType } from "../../src/cache/storage.js";
-import { choosePolicy, POLICY_NAMES, type PolicyName } from "../../src/cache/registry.js";
+import { heldPerToken } from "../../src/cache/kv-cache.js";
+import { choosePolicy, isHeadwise, POLICY_NAMES, type PolicyName } from "../../src/cache/registry.js";
+import type { StorageType } from "../../src/cache/storage.js";
+import { OptionError } from "../../src/errors.js";
 import { Engine } from "../../src/generate/engine.js";
 import type { DrawnImage, DrawOptions, DrawProgress, DrawResult } from "../../src/generate/types.js";
 import { scheduleFor, type PixelClass } from "../../src/models/infinity/schedule.js";
 import { resolveModel } from "../../src/models/folder.js";
+import { madeUpCalibration } from "../support/calibration.js";
 
 const FOX = "a red fox in the snow";
 /** More than 64 tokens, so that shorter texts beside it are padded further than alone. */
@@ -17,18 +20,28 @@ const MODEL = { depth: 4, heads: 4, width: 128 };
 
 const COMPRESSING = POLICY_NAMES.filter((name) => name !== "full");
 
+const CALIBRATION = madeUpCalibration({ model: MODEL, maps: scheduleFor("0.06M").maps });
+
 let engine: Engine;
+/** Loaded for policies that treat heads apart. */
+let headwise: Engine;
 /** {@link FOX} with seed 7 and the full cache. */
 let fox: DrawResult;
 
 beforeAll(async () => {
   engine = await Engine.load("tiny", {}, resolveModel);
+  const cache = { policy: "adaptive", budget: "30%", calibration: CALIBRATION } as const;
+  headwise = await Engine.load("tiny", { cache }, resolveModel);
   fox = await draw([FOX], {});
 });
-afterAll(() => engine.dispose());
+afterAll(async () => {
+  await engine.dispose();
+  await headwise.dispose();
+});
 
 function draw(prompts: readonly string[], options: DrawOptions): Promise<DrawResult> {
-  return engine.draw(prompts, { pixels: "0.06M", seed: 7, ...options });
+  const loaded = isHeadwise(options.cache ?? {}) ? headwise : engine;
+  return loaded.draw(prompts, { pixels: "0.06M", seed: 7, ...options });
 }
 
 /** Images are compared as text: vitest takes seconds to compare typed arrays of this size. */
@@ -44,16 +57,18 @@ interface Held {
   readonly storage: StorageType;
 }
 
-/** Bytes after every layer by the plan, [scale][layer]; of the last scale nothing is kept, so there they stay. */
+/** Bytes after every layer or head by the plan, [scale][slot]; of the last scale nothing is kept, so there they stay. */
 function plannedBytes(policy: PolicyName, budget: string, { pixels, ratio, rows, storage }: Held): number[][] {
   const { maps } = scheduleFor(pixels, ratio);
   const { depth, heads, width } = MODEL;
-  const each = rows * bytesPerToken(storage, heads, width / heads);
-  const task = { model: MODEL, maps, tokenBytes: depth * each };
-  const { lengths } = choosePolicy({ policy, budget }, task).policy.plan({ layers: depth, heads, maps });
+  const wish = { policy, budget, ...(isHeadwise({ policy }) ? { calibration: CALIBRATION } : {}) };
+  const plan = choosePolicy(wish, { model: MODEL, maps, tokenBytes: 1 }).policy.plan({ layers: depth, heads, maps });
+  const slot = { storage, heads: plan.headwise ? 1 : heads, dim: width / heads, plan };
+  const each = rows * heldPerToken(slot);
+  const { lengths } = plan;
   let tokens = 0;
-  return [...lengths, lengths.at(-1)!].map((layers, scale, all) =>
-    layers.map((length, layer) => each * (tokens += length - (all[scale - 1]?.[layer] ?? 0))),
+  return [...lengths, lengths.at(-1)!].map((slots, scale, all) =>
+    slots.map((length, i) => each * (tokens += length - (all[scale - 1]?.[i] ?? 0))),
   );
 }
 
@@ -70,7 +85,8 @@ function expectPlannedBytes({ report: { stages, cache } }: DrawResult, planned: 
 }
 
 describe.each(COMPRESSING)("%s", (policy) => {
-  const cache = { policy, budget: "30%" } as const;
+  const calibration = isHeadwise({ policy }) ? CALIBRATION : undefined;
+  const cache = { policy, budget: "30%", calibration } as const;
 
   /** {@link FOX} with seed 7, which the others compare with. */
   let result: DrawResult;
@@ -86,7 +102,7 @@ describe.each(COMPRESSING)("%s", (policy) => {
   });
 
   it("draws what the full cache draws, to the byte, if the budget covers the history", async () => {
-    const { image, report } = await draw([FOX], { cache: { policy, budget: "100%" } });
+    const { image, report } = await draw([FOX], { cache: { ...cache, budget: "100%" } });
     expect(bytesOf(image)).toBe(bytesOf(fox.image));
     expect(report.cache).toEqual(fox.report.cache);
   });
@@ -110,6 +126,18 @@ describe.each(COMPRESSING)("%s", (policy) => {
     await expect(draw([FOX], { cache, signal: controller.signal, onProgress })).rejects.toBe("seen enough");
     expect(bytesOf((await draw([FOX], { cache })).image)).toBe(bytesOf(result.image));
   });
+});
+
+it("a policy that treats heads apart needs a model loaded for such, which draws with any other as well", async () => {
+  const cache = { policy: "heatkv", budget: "30%", calibration: CALIBRATION } as const;
+  const refused = engine.draw([FOX], { pixels: "0.06M", cache });
+  await expect(refused).rejects.toThrow(
+    new OptionError("policy: treats heads apart, so it must be named when the model is loaded"),
+  );
+  const options = { pixels: "0.06M", seed: 7, cache: { policy: "scalekv", budget: "30%" } } as const;
+  const [apart, together] = [await headwise.draw([FOX], options), await engine.draw([FOX], options)];
+  expect(bytesOf(apart.image)).toBe(bytesOf(together.image));
+  expect(apart.report.cache).toEqual(together.report.cache);
 });
 
 it("previews change nothing of an image whose cache is compressed", async () => {
