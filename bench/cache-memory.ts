@@ -1,23 +1,27 @@
 /**
  * What a policy saves on a whole run: the transformer (random weights, guidance on, forced bits) with the full cache and
  * with a policy in turn, each a process of its own. Prints seconds, the process's peak above the loaded weights, and what
- * the cache says of itself.
+ * the cache says of itself. Memory is allocated as under the `scalekv` command.
  *
  *     node scripts/bench.mjs bench/cache-memory.ts [WIDTH DEPTH HEADS PIXELS ROUNDS POLICY BUDGET STORAGE]
  *
  * Needs Debian's python3-torch, which writes the checkpoint.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
 interface Run {
   readonly seconds: number;
+  /** Of these, for what the cache does after a layer: judging, choosing, moving. */
+  readonly commitSeconds: number;
   readonly loadedBytes: number;
   readonly peakBytes: number;
   readonly cacheBytes: number;
+  /** What the report accounts for. */
+  readonly accountedBytes: number;
 }
 
 const [
@@ -34,13 +38,21 @@ const python = process.env.PYTHON ?? "/usr/bin/python3";
 const run = promisify(execFile);
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(0).padStart(6);
 
+/** The variables that the command's first line sets. */
+async function commandEnvironment(): Promise<Record<string, string>> {
+  const [first = ""] = (await readFile("src/cli/main.ts", "utf8")).split("\n");
+  return Object.fromEntries([...first.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, name, value]) => [name!, value!]));
+}
+
 async function measure(folder: string, args: readonly string[]): Promise<Run> {
-  const { stdout } = await run(process.execPath, ["scripts/bench.mjs", "bench/our-transformer.ts", folder, ...args]);
+  const bench = ["scripts/bench.mjs", "bench/our-transformer.ts", folder, ...args];
+  const { stdout } = await run(process.execPath, bench, { env: { ...process.env, ...(await commandEnvironment()) } });
   const result = JSON.parse(stdout.trim().split("\n").at(-1)!) as Run;
-  const { seconds, loadedBytes, peakBytes, cacheBytes } = result;
+  const { seconds, commitSeconds, loadedBytes, peakBytes, cacheBytes, accountedBytes } = result;
   const name = args.join(" ").padEnd(24);
   console.log(
-    `${name} ${seconds.toFixed(1).padStart(7)} s, ${mib(peakBytes - loadedBytes)} MiB above ${mib(loadedBytes)} loaded, cache ${mib(cacheBytes)}`,
+    `${name} ${seconds.toFixed(1).padStart(7)} s, ${((100 * commitSeconds) / seconds).toFixed(1)} % in the cache, ${mib(peakBytes - loadedBytes)} MiB above ${mib(loadedBytes)} loaded, ` +
+      `cache ${mib(cacheBytes)}; accounted ${(accountedBytes / peakBytes).toFixed(2)} of the peak`,
   );
   return result;
 }

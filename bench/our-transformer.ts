@@ -3,15 +3,16 @@
  * Arguments: the folder; then, for a compressed cache, policy, budget and storage type.
  */
 import { writeFile } from "node:fs/promises";
+import type { KvCache } from "../src/cache/kv-cache.js";
 import { choosePolicy, type PolicyName } from "../src/cache/registry.js";
 import type { StorageType } from "../src/cache/storage.js";
 import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32, readNumbers } from "../src/checkpoint/read.js";
 import { sliceRows, type StoredTensor } from "../src/checkpoint/tensor.js";
-import { drawScales } from "../src/generate/draw-scales.js";
+import { drawScales, MOST_GARBAGE } from "../src/generate/draw-scales.js";
 import { resolveSettings } from "../src/generate/settings.js";
 import { CodeAccumulator } from "../src/models/bsq-vae/accumulator.js";
-import { PIXEL_CLASSES } from "../src/models/infinity/schedule.js";
+import { mapTokens, PIXEL_CLASSES } from "../src/models/infinity/schedule.js";
 import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
 import { joinTexts } from "../src/models/infinity/text.js";
 import { Transformer } from "../src/models/infinity/transformer.js";
@@ -47,6 +48,20 @@ function settingsOf(name: (typeof PIXEL_CLASSES)[number]): ReturnType<typeof res
 }
 
 let cachePeak = 0;
+let working = 0;
+let commitSeconds = 0;
+
+/** Counts the time that the cache takes to judge, choose and move tokens. */
+function timed(cache: KvCache): KvCache {
+  const commit = cache.commit.bind(cache);
+  cache.commit = async (...what) => {
+    const begun = performance.now();
+    const kept = await commit(...what);
+    commitSeconds += (performance.now() - begun) / 1000;
+    return kept;
+  };
+  return cache;
+}
 
 /** Draws the first `count` scales and returns the last one's logits. */
 async function draw(count: number, policyName = policy as PolicyName): Promise<Float32Array> {
@@ -58,7 +73,7 @@ async function draw(count: number, policyName = policy as PolicyName): Promise<F
   const task = { model, maps: settings.schedule.maps, tokenBytes: 1 };
   const chosen = choosePolicy(policyName === "full" ? {} : { policy: policyName, budget }, task).policy;
   const plan = chosen.plan({ layers: config.depth, heads: config.heads, maps: settings.schedule.maps });
-  const cache = transformer.makeCache(2, plan);
+  const cache = timed(transformer.makeCache(2, plan));
   let last = new Float32Array(0);
   await drawScales({
     transformer,
@@ -74,6 +89,7 @@ async function draw(count: number, policyName = policy as PolicyName): Promise<F
     checkpoint: () => undefined,
   });
   cachePeak = cache.peak.during;
+  working = transformer.workingBytes(2, plan, mapTokens(settings.schedule.maps.at(-1)!))! + MOST_GARBAGE;
   cache.dispose();
   return last;
 }
@@ -81,11 +97,14 @@ async function draw(count: number, policyName = policy as PolicyName): Promise<F
 await draw(Math.min(scales, WARM_SCALES), "full");
 await collectGarbage();
 const { resident: loadedBytes } = await processMemory();
+commitSeconds = 0;
 const begun = performance.now();
 const logits = await draw(scales);
 const seconds = (performance.now() - begun) / 1000;
 await writeFile(`${folder}/our-logits.bin`, logits);
 const { peak } = await processMemory();
-const memory = { loadedBytes, peakBytes: peak, cacheBytes: cachePeak };
-console.log(JSON.stringify({ engine: "scalekv", policy, seconds: Number(seconds.toFixed(3)), ...memory }));
+const accountedBytes = loadedBytes + cachePeak + working;
+const memory = { loadedBytes, peakBytes: peak, cacheBytes: cachePeak, accountedBytes };
+const time = { seconds: Number(seconds.toFixed(3)), commitSeconds: Number(commitSeconds.toFixed(3)) };
+console.log(JSON.stringify({ engine: "scalekv", policy, ...time, ...memory }));
 await transformer.dispose();

@@ -78,6 +78,8 @@ export class HostCache implements KvCache {
     const eviction = this.evictionAfter(slot, scale)!;
     const kept = await this.carryOut(eviction, slot, scale, outputs);
     this.account.record(slot, fresh, this.slots[slot]!.tokens);
+    const nothingFollows = scale === this.scales - 1 && slot === this.slots.length - 1;
+    if (nothingFollows) this.scratch = this.scratch.map(emptyScratch);
     return kept;
   }
 

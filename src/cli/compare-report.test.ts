@@ -28,7 +28,8 @@ function report(policy: string, seconds: number, mib: number, budget?: number): 
     storage: "fp32",
     cache: { peakBytes: mib * MIB, duringBytes: (mib + 1) * MIB, fullBytes: 40 * MIB, publishedBytes: 30 * MIB },
     weightsBytes: 6.25 * MIB,
-    process: { peakBytes: (100 + mib) * MIB },
+    workingBytes: 3 * 2 ** 20,
+    process: { peakBytes: (100 + mib) * MIB, accountedBytes: 2 ** 30 },
     seconds: seconds + 0.8,
   };
 }
@@ -63,6 +64,7 @@ describe("formatComparison", () => {
         "cache     40.0      4.0  MiB at most, 10.0 % of the full",
         "          41.0      5.0  MiB with the new tokens of the layer at work",
         "weights    6.3      6.3  MiB in memory at most",
+        "working    3.0      3.0  MiB at most, what a layer takes besides",
         "process  140.0    104.0  MiB at most, as the operating system counts",
         "scales    2.00     1.50  seconds, 75.0 % of the full",
         "",

@@ -94,6 +94,7 @@ function totals(full: RunReport, compressed: RunReport): string {
     ["cache", ...bytes(peak), `MiB at most, ${ofFull(peak)}`],
     ["", ...bytes(({ cache }) => cache.duringBytes), "MiB with the new tokens of the layer at work"],
     ["weights", ...bytes(({ weightsBytes }) => weightsBytes), "MiB in memory at most"],
+    ["working", ...bytes(({ workingBytes }) => workingBytes), "MiB at most, what a layer takes besides"],
     ["process", ...bytes(({ process }) => process?.peakBytes), "MiB at most, as the operating system counts"],
     ["scales", ...both.map((report) => scaleSeconds(report).toFixed(2)), `seconds, ${ofFull(scaleSeconds)}`],
   ];

@@ -50,7 +50,8 @@ function result(model: string, images: readonly DrawnImage[]): DrawResult {
     storage: "fp32",
     cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0, publishedBytes: 0 },
     weightsBytes: 0,
-    process: { peakBytes: 1 },
+    workingBytes: 3 * 2 ** 20,
+    process: { peakBytes: 1, accountedBytes: 2 ** 30 },
     seconds: 0,
   } as const;
   return { image: images[0]!, images, memory: report, report };

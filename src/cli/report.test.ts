@@ -24,7 +24,8 @@ const REPORT: RunReport = {
   storage: "fp32",
   cache: { peakBytes: MIB / 2, duringBytes: MIB, fullBytes: 2 * MIB, publishedBytes: 3 * MIB },
   weightsBytes: 6.25 * MIB,
-  process: { peakBytes: 1300 * MIB },
+  workingBytes: 3 * 2 ** 20,
+  process: { peakBytes: 1300 * MIB, accountedBytes: 2 ** 30 },
   seconds: 1.9,
 };
 
@@ -46,7 +47,9 @@ describe("formatReport", () => {
         "            1.0  MiB with the new tokens of the layer at work",
         "            3.0  MiB the published code would hold without a policy",
         "weights     6.3  MiB in memory at most",
+        "working     3.0  MiB at most, what a layer takes beside its weights and the cache",
         "process  1300.0  MiB at most, as the operating system counts",
+        "         1024.0  MiB accounted for: before the scales, the cache, and a layer at work",
         "",
         "fox.png  144x192, seed 7",
         "",

@@ -1,4 +1,4 @@
-/** What a generation took, for a person: one table of stages and three lines of totals. */
+/** What a generation took, for a person: one table of stages, and the totals. */
 import type { DrawnImage, RunReport, StageReport } from "../generate/types.js";
 import { mebibytes, percent, table } from "./table.js";
 
@@ -51,7 +51,7 @@ export function told(bytes: number | undefined): string {
   return bytes === undefined ? "" : mebibytes(bytes);
 }
 
-function totals({ cache, weightsBytes, process }: RunReport): string {
+function totals({ cache, weightsBytes, workingBytes, process }: RunReport): string {
   const rows = [
     [
       "cache",
@@ -61,9 +61,16 @@ function totals({ cache, weightsBytes, process }: RunReport): string {
     ["", mebibytes(cache.duringBytes), "MiB with the new tokens of the layer at work"],
     ["", mebibytes(cache.publishedBytes), "MiB the published code would hold without a policy"],
     ["weights", mebibytes(weightsBytes), "MiB in memory at most"],
-    ...(process ? [["process", mebibytes(process.peakBytes), "MiB at most, as the operating system counts"]] : []),
+    ...optional("working", workingBytes, "MiB at most, what a layer takes beside its weights and the cache"),
+    ...optional("process", process?.peakBytes, "MiB at most, as the operating system counts"),
+    ...optional("", process?.accountedBytes, "MiB accounted for: before the scales, the cache, and a layer at work"),
   ];
   return table(rows, ["left", "right", "left"]);
+}
+
+/** A row for a figure that may be missing. */
+function optional(name: string, bytes: number | undefined, meaning: string): string[][] {
+  return bytes === undefined ? [] : [[name, mebibytes(bytes), meaning]];
 }
 
 /** Where an image is, its size and seed. */

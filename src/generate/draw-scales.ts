@@ -14,7 +14,7 @@ import { guideLogits } from "./sampling.js";
 import type { Settings } from "./settings.js";
 
 /** Bytes of dead copies that may pile up before they are collected. */
-const MOST_GARBAGE = 2 ** 26;
+export const MOST_GARBAGE = 2 ** 26;
 
 /** Who decides the bits of a scale: the sampler, or a case that forces them. Returns [batch, tokens, bits of a token]. */
 export type ChooseBits = (scale: number, logits: readonly Float32Array[]) => Uint8Array;

@@ -7,6 +7,7 @@ import { checkPolicyOptions, choosePolicy, isHeadwise, type ChosenPolicy } from 
 import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import type { ModelFiles } from "../models/assemble.js";
+import { pixelsPerToken } from "../models/pairing.js";
 import { t5LayerBytes } from "../models/t5/config.js";
 import { T5Encoder } from "../models/t5/encoder.js";
 import { chooseDevice, keepsOutputs, type Device } from "../runtime/device.js";
@@ -91,9 +92,9 @@ export class Engine {
     options.onProgress?.({ stage: "vae", image: prompts.length, images: prompts.length });
     const images = split(drawn.images, prompts, settings);
     const told = await this.report(settings, recorder, drawn, prompts.length);
-    const { cache, weightsBytes, process } = told;
+    const { cache, weightsBytes, workingBytes, process } = told;
     const report = { ...told, policy: policy.name, budget, roles };
-    return { image: images[0]!, images, memory: { cache, weightsBytes, process }, report };
+    return { image: images[0]!, images, memory: { cache, weightsBytes, workingBytes, process }, report };
   }
 
   /** What a calibration with these options is about. Attention is measured where the cache is a float32 one on the host. */
@@ -138,7 +139,9 @@ export class Engine {
   }
 
   private settings(options: DrawOptions, images: number): Settings {
-    return resolveSettings(options, this.files.defaults, { images, depth: this.files.infinity.config.depth });
+    const { infinity, vae, defaults } = this.files;
+    const tokenPixels = pixelsPerToken(infinity.config, vae.config);
+    return resolveSettings(options, defaults, { images, depth: infinity.config.depth, tokenPixels });
   }
 
   /** The policy for this call's schedule and rows. */
@@ -183,6 +186,9 @@ export class Engine {
     images: number,
   ): Promise<Omit<RunReport, "policy" | "budget" | "roles">> {
     const memory = await processMemoryIfTold();
+    const { cache, workingBytes } = drawn;
+    const loaded = recorder.stages[0]?.residentBytes ?? 0;
+    const accountedBytes = workingBytes === undefined ? undefined : loaded + cache.duringBytes + workingBytes;
     return {
       model: this.files.name,
       device: this.device,
@@ -191,9 +197,10 @@ export class Engine {
       tokens: totalTokens(settings.schedule),
       stages: recorder.stages,
       storage: this.cache.storage ?? "fp32",
-      cache: drawn.cache,
+      cache,
       weightsBytes: this.model.weightBytes + this.encoder.weightsBytes,
-      process: memory && { peakBytes: memory.peak },
+      workingBytes,
+      process: memory && { peakBytes: memory.peak, accountedBytes },
       seconds: recorder.seconds,
     };
   }

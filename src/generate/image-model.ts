@@ -15,10 +15,10 @@ import { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
 import { Vae } from "../models/bsq-vae/vae.js";
 import type { ImageModelFiles } from "../models/assemble.js";
 import { lookupIn } from "../models/lookup.js";
-import { historyTokens, totalTokens } from "../models/infinity/schedule.js";
+import { historyTokens, mapTokens, totalTokens } from "../models/infinity/schedule.js";
 import { joinTexts, type TextCondition, type TextRows } from "../models/infinity/text.js";
 import { Transformer, type TransformerOptions } from "../models/infinity/transformer.js";
-import { drawScales, type ChooseBits } from "./draw-scales.js";
+import { drawScales, MOST_GARBAGE, type ChooseBits } from "./draw-scales.js";
 import type { Recorder } from "./recorder.js";
 import { sampleBits } from "./sampling.js";
 import type { Settings } from "./settings.js";
@@ -53,6 +53,8 @@ export interface Batch {
 export interface DrawnBatch {
   readonly images: Images;
   readonly cache: CacheReport;
+  /** What a layer works with, at most; undefined on a device with memory of its own. */
+  readonly workingBytes: number | undefined;
 }
 
 /** A loaded transformer with its autoencoder. */
@@ -86,11 +88,17 @@ export class ImageModel {
   async draw(batch: Batch): Promise<DrawnBatch> {
     const { settings, recorder } = batch;
     const text = await this.conditions(batch);
-    const cache = this.transformer.makeCache(text.rows, (batch.policy ?? full).plan(this.cacheRun(settings)));
+    const plan = (batch.policy ?? full).plan(this.cacheRun(settings));
+    const cache = this.transformer.makeCache(text.rows, plan);
     const codes = await this.drawCodes(batch, text, cache);
     const images = await this.vae.decode(codes.summed);
     await recorder.mark("vae", 0);
-    return { images, cache: this.cacheReport(cache, settings, text.rows) };
+    const working = this.transformer.workingBytes(text.rows, plan, mapTokens(settings.schedule.maps.at(-1)!));
+    return {
+      images,
+      cache: this.cacheReport(cache, settings, text.rows),
+      workingBytes: working === undefined ? undefined : working + MOST_GARBAGE,
+    };
   }
 
   /** Draws one batch with the full cache, only to see how the layers attend to it. */

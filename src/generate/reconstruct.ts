@@ -7,6 +7,7 @@ import { Vae } from "../models/bsq-vae/vae.js";
 import { resolveModel } from "../models/folder.js";
 import { imageSize, scheduleFor, type ImageSize, type PixelClass, type Schedule } from "../models/infinity/schedule.js";
 import { lookupIn } from "../models/lookup.js";
+import { pixelsPerToken } from "../models/pairing.js";
 import { chooseDevice, type Device } from "../runtime/device.js";
 
 /** An image's levels, [height, width, 3], red first. */
@@ -49,7 +50,7 @@ export async function reconstruct(
   const vae = new Vae(config, lookupIn(tensors, path), { device: chooseDevice(options.device ?? "auto") });
   try {
     const schedule = scheduleFor(options.pixels ?? files.defaults.pixels, ratio);
-    const original = await load(imageSize(schedule));
+    const original = await load(imageSize(schedule, pixelsPerToken(files.infinity.config, config)));
     const maps = schedule.maps.map((map) => mapSize(map, files.infinity.config.patchify));
     const { bits, codes } = await vae.encode({ ...original, batch: 1 }, maps);
     const { height, width, data } = await vae.decode(codes);

@@ -40,6 +40,12 @@ describe("resolveSettings", () => {
 
   it("takes the schedule from a size, or from pixels and ratio", () => {
     expect(imageSize(resolve({ size: { width: 330, height: 190 } }).schedule)).toEqual({ width: 336, height: 192 });
+    const small = resolveSettings({ size: { width: 128, height: 128 } }, DEFAULTS, {
+      images: 1,
+      depth: 4,
+      tokenPixels: 8,
+    });
+    expect([small.schedule.pixels, imageSize(small.schedule, 8)]).toEqual(["0.06M", { width: 128, height: 128 }]);
     expect(resolve({ pixels: "1M", ratio: 1.4 }).schedule).toMatchObject({ pixels: "1M", ratio: 1.333 });
   });
 

@@ -26,13 +26,16 @@ export interface Settings {
 /** top_k and top_p of the published sampling scripts. */
 const PUBLISHED_LIMITS: SamplingLimits = { topK: 900, topP: 0.97 };
 
-/** Checks and completes the options of a call for `images` images on a model of `depth` layers. */
+/**
+ * Checks and completes the options of a call for `images` images on a model of `depth` layers, a token of which stands
+ * for `tokenPixels` pixels along one side.
+ */
 export function resolveSettings(
   options: DrawOptions,
   defaults: ModelDefaults,
-  { images, depth }: { images: number; depth: number },
+  { images, depth, tokenPixels }: { images: number; depth: number; tokenPixels?: number },
 ): Settings {
-  const schedule = chooseSchedule(options, defaults);
+  const schedule = chooseSchedule(options, defaults, tokenPixels);
   const scales = schedule.maps.length;
   const guidance = perScale("guidance", options.guidance ?? defaults.guidance, scales, { low: 0, high: 100 });
   const insertion = options.guidanceLayers ?? [0];
@@ -56,11 +59,15 @@ interface Range {
   readonly high: number;
 }
 
-function chooseSchedule({ size, pixels, ratio }: DrawOptions, defaults: ModelDefaults): Schedule {
+function chooseSchedule(
+  { size, pixels, ratio }: DrawOptions,
+  defaults: ModelDefaults,
+  tokenPixels: number | undefined,
+): Schedule {
   if (size === undefined) return scheduleFor(pixels ?? defaults.pixels, ratio);
   if (pixels !== undefined || ratio !== undefined)
     throw new OptionError("size: cannot be given together with pixels or ratio");
-  return scheduleForSize(size);
+  return scheduleForSize(size, tokenPixels);
 }
 
 /** Insertion layer −1 is the last layer, −depth + 1 the second, as in the published code, where the first is refused. */

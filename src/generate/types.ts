@@ -112,8 +112,8 @@ export interface DrawResult {
   readonly report: RunReport;
 }
 
-/** The cache, the weights and the process, in bytes. */
-export type MemoryReport = Pick<RunReport, "cache" | "weightsBytes" | "process">;
+/** The cache, the weights, what a layer works with and the process, in bytes. */
+export type MemoryReport = Pick<RunReport, "cache" | "weightsBytes" | "workingBytes" | "process">;
 
 /** Time and memory of one call. Times in seconds, sizes in bytes. */
 export interface RunReport {
@@ -137,10 +137,26 @@ export interface RunReport {
   readonly cache: CacheReport;
   /** Weights held in memory at once, at most, as the runtime stores them. */
   readonly weightsBytes: number;
-  /** The operating system's word: the most memory this process ever held. A browser does not tell. */
-  readonly process: { readonly peakBytes: number } | undefined;
+  /**
+   * What a layer works with beside its weights and the cache, at most, by formula: intermediate values, and dead copies
+   * that wait to be collected. Undefined where the work is done in a device's own memory.
+   */
+  readonly workingBytes: number | undefined;
+  /** Memory of the process. A browser does not tell. */
+  readonly process: ProcessReport | undefined;
   /** The whole call, without loading. */
   readonly seconds: number;
+}
+
+/** Memory of the process, in bytes. */
+export interface ProcessReport {
+  /** The operating system's word: the most it ever held, from its start to the end of the call. */
+  readonly peakBytes: number;
+  /**
+   * What the scales account for: resident when the first begins, and the cache and a layer's work at most on top. Loading
+   * and the autoencoder may have taken more. Undefined where the work is done in a device's own memory.
+   */
+  readonly accountedBytes: number | undefined;
 }
 
 /** One stage of a call. */

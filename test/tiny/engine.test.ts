@@ -165,6 +165,9 @@ describe("the report", () => {
     expect(stages.every((stage) => stage.seconds >= 0 && stage.residentBytes! > weightsBytes)).toBe(true);
     expect(sum).toBeLessThanOrEqual(seconds);
     expect(process!.peakBytes).toBeGreaterThanOrEqual(Math.max(...stages.map((stage) => stage.residentBytes!)));
+    const { cache, workingBytes } = fox.report;
+    expect(workingBytes).toBeGreaterThan(0);
+    expect(process!.accountedBytes).toBe(stages[0]!.residentBytes! + cache.duringBytes + workingBytes!);
   });
 });
 

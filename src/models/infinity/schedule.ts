@@ -79,8 +79,11 @@ export function scheduleFor(pixels: PixelClass, ratio = 1): Schedule {
   return { ratio: nearest, pixels, maps: all.slice(0, SCALES[pixels]), grid: all.at(-1)! };
 }
 
-/** The schedule whose image comes nearest to a wished size: first the ratio, then the number of pixels. */
-export function scheduleForSize({ width, height }: ImageSize): Schedule {
+/**
+ * The schedule whose image comes nearest to a wished size: first the ratio, then the number of pixels. `pixelsPerToken`
+ * is that of the model.
+ */
+export function scheduleForSize({ width, height }: ImageSize, pixelsPerToken = PIXELS_PER_TOKEN): Schedule {
   for (const [name, value] of [
     ["width", width],
     ["height", height],
@@ -90,17 +93,17 @@ export function scheduleForSize({ width, height }: ImageSize): Schedule {
     }
   }
   const distance = (schedule: Schedule): number => {
-    const drawn = imageSize(schedule);
+    const drawn = imageSize(schedule, pixelsPerToken);
     return Math.abs(Math.log((drawn.width * drawn.height) / (width * height)));
   };
   const schedules = PIXEL_CLASSES.map((pixels) => scheduleFor(pixels, height / width));
   return schedules.reduce((best, schedule) => (distance(schedule) < distance(best) ? schedule : best));
 }
 
-/** Size of the image a schedule draws. */
-export function imageSize({ maps }: Schedule): ImageSize {
+/** Size of the image a schedule draws with a model of so many pixels to a token. */
+export function imageSize({ maps }: Schedule, pixelsPerToken = PIXELS_PER_TOKEN): ImageSize {
   const last = maps.at(-1)!;
-  return { width: last.width * PIXELS_PER_TOKEN, height: last.height * PIXELS_PER_TOKEN };
+  return { width: last.width * pixelsPerToken, height: last.height * pixelsPerToken };
 }
 
 /** Tokens of one map. */

@@ -25,6 +25,7 @@ import type { Lookup } from "../lookup.js";
 import { cutPieces, pieceFeeds } from "./pieces.js";
 import type { RotaryTables } from "./rope.js";
 import type { TextCondition, TextRows } from "./text.js";
+import { layerWorkingBytes } from "./working-memory.js";
 
 /** What is the same for every layer of one scale. */
 export interface ScaleContext {
@@ -131,6 +132,17 @@ export class Transformer {
     const Cache = this.onDevice ? DeviceCache : HostCache;
     if (!headwise) return new Cache(shape, committer);
     return new HeadwiseCache(new Cache({ ...shape, together: config.heads }, committer), config.heads);
+  }
+
+  /**
+   * What a layer works with at most under a plan whose last map, of which nothing is kept, has `last` tokens; beside
+   * weights and cache, see `working-memory.ts`. Undefined on a device, which works in memory of its own.
+   */
+  workingBytes(rows: number, { fresh, lengths }: Plan, last: number): number | undefined {
+    if (!this.committer.shape.target.loops) return undefined;
+    const mean = (slots: readonly number[]): number => slots.reduce((sum, tokens) => sum + tokens, 0) / slots.length;
+    const scales = [...fresh, last].map((tokens, scale) => ({ rows, tokens, past: mean(lengths[scale - 1] ?? [0]) }));
+    return Math.max(...scales.map((scale) => layerWorkingBytes(this.config, scale)));
   }
 
   /** A cache that keeps everything and measures how it is read; for host caches in float32 only. */
