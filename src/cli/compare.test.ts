@@ -35,6 +35,7 @@ function drawn(prompts: number, cache: CachePolicyOptions | undefined, off: numb
     storage: "fp32",
     cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0, publishedBytes: 0 },
     weightsBytes: 0,
+    workingBytes: undefined,
     process: undefined,
     seconds: 0,
   } as const;
