@@ -6,7 +6,7 @@ const floors = [
   ["cache"],
   ["models"],
   ["generate", "metrics"],
-  ["sampling"],
+  ["sampling", "evaluation"],
   ["cli", "server", "studio"],
 ];
 

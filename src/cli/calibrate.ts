@@ -1,5 +1,4 @@
 /** `scalekv calibrate`: measures a model's attention and writes the budget that follows. */
-import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { Command } from "commander";
 import { parseAmount } from "../budget/amount.js";
@@ -17,6 +16,7 @@ import { checkWritable, writeImage } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { parseInteger } from "./numbers.js";
 import { describeProgress, StatusLine } from "./progress.js";
+import { readPrompts } from "./prompts-file.js";
 import { scoreImage, scoreTable } from "./score-picture.js";
 
 interface CalibrateFlags extends DrawFlags {
@@ -74,20 +74,6 @@ async function run(flags: CalibrateFlags, load: () => Promise<OpenProbe>): Promi
 async function checkFile(flag: string, file: string, ending: string): Promise<void> {
   if (extname(file).toLowerCase() !== ending) throw new OptionError(`${flag} ${file}: the ending is not ${ending}`);
   await checkWritable(file);
-}
-
-/** The lines that are not blank. */
-async function readPrompts(file: string): Promise<string[]> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const { code = "unknown" } = error as NodeJS.ErrnoException;
-    throw new OptionError(`--prompts ${file}: cannot be read (${code})`, { cause: error });
-  }
-  const prompts = text.split(/\r?\n/).flatMap((line) => line.trim() || []);
-  if (prompts.length === 0) throw new OptionError(`--prompts ${file}: holds 0 prompts, at least 1 is needed`);
-  return prompts;
 }
 
 /** Loads the model, calibrates, frees it; what an interrupted run has measured stays in `record`. */

@@ -150,7 +150,8 @@ export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions
   return { device, vae, textEncoder, threads, cache };
 }
 
-async function readBudgetFile(flag: string, path: string): Promise<Budget> {
+/** Reads a budget file named by a flag. @throws OptionError or BudgetError with one line */
+export async function readBudgetFile(flag: string, path: string): Promise<Budget> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
