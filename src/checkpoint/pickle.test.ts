@@ -68,6 +68,22 @@ describe("plain data", () => {
     expect(cursor.remaining).toBe(4);
   });
 
+  test("an ordered dictionary of Python 2 brings its items as a list of pairs", () => {
+    const ordered = pickle.global("collections", "OrderedDict");
+    const pair = (...items: Uint8Array[]) => concat("](", ...items, "e");
+    const called = (list: Uint8Array) => load(pickle.file(pickle.call(ordered, list)));
+    const [a, b] = [pair(pickle.text("a"), pickle.int(1)), pair(pickle.text("b"), pickle.int(2))];
+    expect(called(pair(b, a))).toEqual(
+      new Map([
+        ["b", 2],
+        ["a", 1],
+      ]),
+    );
+    const refused = "collections.OrderedDict is called with arguments that torch.save does not write";
+    expect(() => called(pair(pair(pickle.text("a"))))).toThrow(refused);
+    expect(() => called(pickle.int(1))).toThrow(refused);
+  });
+
   test("containers and settings that checkpoints carry are opaque", () => {
     const namespace = concat(pickle.global("argparse", "Namespace"), ")", 0x81, "}b");
     const scalar = pickle.call(pickle.global("numpy.core.multiarray", "scalar"), pickle.text("x"));

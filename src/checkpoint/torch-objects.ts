@@ -90,7 +90,7 @@ const BUILDERS: Readonly<Record<string, PickleCallable["call"]>> = {
   "torch._utils._rebuild_parameter": ([data]) => data,
   "torch._utils._rebuild_parameter_with_state": ([data]) => data,
   "torch.Size": ([sizes]) => sizes,
-  "collections.OrderedDict": (args) => (args.length === 0 ? new Map() : undefined), // items follow one by one
+  "collections.OrderedDict": orderedDictionary,
   "collections.defaultdict": () => new Map(),
   "collections.Counter": ([counts]) => (counts instanceof Map ? counts : undefined),
 };
@@ -140,6 +140,17 @@ function storage(id: PickleValue): TorchStorage | undefined {
   const [, kind, key, , count, view = null] = id;
   if (!(kind instanceof ElementKind) || typeof key !== "string" || !isSize(count) || view !== null) return undefined;
   return new TorchStorage(key, kind.dtype, count);
+}
+
+/** Python 3 lets the items follow one by one; Python 2 gives them at once, as a list of [key, value]. */
+function orderedDictionary([pairs = [], ...more]: readonly PickleValue[]): PickleValue | undefined {
+  if (!Array.isArray(pairs) || more.length > 0) return undefined;
+  const dictionary = new Map<PickleValue, PickleValue>();
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || pair.length !== 2) return undefined;
+    dictionary.set(pair[0]!, pair[1]!);
+  }
+  return dictionary;
 }
 
 function tensor(

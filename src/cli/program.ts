@@ -5,10 +5,12 @@ import { ScaleKVError } from "../errors.js";
 import { benchCommand } from "./bench.js";
 import { calibrateCommand } from "./calibrate.js";
 import { downloadCommand } from "./download.js";
+import { evalCommand } from "./eval.js";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { Interrupted } from "./interrupt.js";
 import { reconstructCommand } from "./reconstruct.js";
+import { scoreCommand } from "./score.js";
 import { traceCommand } from "./trace.js";
 
 /** Bad input: an option, a file, a model. Everything unforeseen is {@link EXIT_DEFECT}. */
@@ -30,6 +32,8 @@ export function buildProgram(): Command {
     generateCommand(),
     calibrateCommand(),
     reconstructCommand(),
+    evalCommand(),
+    scoreCommand(),
     downloadCommand(),
     inspectCommand(),
     traceCommand(),

@@ -4,7 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { DownloadError } from "../errors.js";
 import { FLAN_T5_XL, FLAN_T5_XL_NAME, publishedModel, publishedNames, type HubFiles } from "./catalogue.js";
 import { repoFolder, REVISION } from "./hub-cache.js";
-import { hubAccess, listHubFiles, type HubFile } from "./hub-files.js";
+import { contentAddress, hubAccess, listHubFiles, type HubFile } from "./hub-files.js";
 import { lookAt } from "./paths.js";
 import { partialPath, transfer, type TransferOptions } from "./transfer.js";
 
@@ -43,10 +43,15 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
   try {
     return await fetchAll(files, { ...options, access });
   } catch (error) {
-    const { code, path, syscall } = error as NodeJS.ErrnoException;
-    if (syscall === undefined) throw error;
-    throw new DownloadError(`${path ?? name}: cannot be written (${code ?? syscall})`, { cause: error });
+    throw writingProblem(error, name);
   }
+}
+
+/** What the system says against a file, as a {@link DownloadError}; anything else passes unchanged. */
+export function writingProblem(error: unknown, name: string): unknown {
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined) return error;
+  return new DownloadError(`${path ?? name}: cannot be written (${code ?? syscall})`, { cause: error });
 }
 
 /** What a name stands for: a model with its text encoder, or the text encoder alone. */
@@ -117,7 +122,8 @@ function gibibytes(bytes: number): string {
 async function fetchInto(file: HubFile, options: TransferOptions): Promise<void> {
   const blob = blobPath(file);
   await mkdir(dirname(blob), { recursive: true });
-  if (!(await lookAt(blob))) await transfer(file, blob, options);
+  const address = contentAddress(file, options.access);
+  if (!(await lookAt(blob))) await transfer({ ...file, address }, blob, options);
   const name = join(repoFolder(file.repo), "snapshots", file.commit, file.path);
   await mkdir(dirname(name), { recursive: true });
   await rm(name, { force: true });

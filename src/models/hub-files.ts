@@ -12,6 +12,15 @@ export interface HubAccess {
   readonly token?: string | undefined;
 }
 
+/**
+ * SHA-256 of the content for large files; for small ones Git's: SHA-1 of `blob <size>\0` and the content. `hex` are the
+ * digits it begins with, all of them where they are known.
+ */
+export interface Checksum {
+  readonly algorithm: "sha256" | "git-sha1";
+  readonly hex: string;
+}
+
 /** One file of a repository at one commit. */
 export interface HubFile {
   readonly repo: string;
@@ -19,8 +28,12 @@ export interface HubFile {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** SHA-256 of the content for large files; for small ones Git's: SHA-1 of `blob <size>\0` and the content. */
-  readonly checksum: { readonly algorithm: "sha256" | "git-sha1"; readonly hex: string };
+  readonly checksum: Checksum;
+}
+
+/** Where the hub has a file's content. */
+export function contentAddress({ repo, commit, path }: HubFile, { endpoint }: HubAccess): string {
+  return `${endpoint}/${repo}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
 }
 
 /** The public hub, or another by the environment: `HF_ENDPOINT` and `HF_TOKEN`, as all of Hugging Face's tools read them. */

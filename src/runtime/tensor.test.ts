@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { float16, float32, int64, int8, values } from "./tensor.js";
+import { discard, float16, float32, float64, int64, int8, uint8, values } from "./tensor.js";
 
 it("makes a float32 tensor of the caller's own memory", () => {
   const memory = new Float32Array(10);
@@ -26,6 +26,13 @@ it("makes float16 and int8 tensors of the caller's own memory", () => {
   expect(quarter.data).toBe(bytes);
 });
 
+it("makes float64 and uint8 tensors of the caller's own memory", () => {
+  const doubles = Float64Array.of(1, 2);
+  expect(float64(doubles, [1, 2])).toMatchObject({ type: "float64", dims: [1, 2], data: doubles });
+  const levels = Uint8Array.of(0, 255, 7);
+  expect(uint8(levels, [3]).data).toBe(levels);
+});
+
 it("makes an int64 tensor of whole numbers", () => {
   const tensor = int64([-1, 2 ** 40], [2]);
   expect(tensor.type).toBe("int64");
@@ -35,4 +42,11 @@ it("makes an int64 tensor of whole numbers", () => {
 it("refuses data that does not fill the shape, and values of another type", () => {
   expect(() => float32(new Float32Array(5), [2, 3])).toThrow(/6.*5/);
   expect(() => values(int64([1], [1]))).toThrow(new TypeError("expected float32 values, found int64"));
+});
+
+it("gives the memory of a tensor back, with all of its buffer", () => {
+  const memory = new Float32Array(8);
+  discard(float32(memory.subarray(2, 4), [2]));
+  expect(memory.length).toBe(0);
+  expect(memory.buffer.byteLength).toBe(0);
 });

@@ -9,13 +9,23 @@ describe("scalekv", () => {
   it("lists its commands with --help and its version with --version", async () => {
     const help = await scalekv("--help");
     expect(help).toMatchObject({ code: 0, stderr: "" });
-    for (const name of ["generate", "calibrate", "reconstruct", "download", "inspect", "trace", "bench"])
+    for (const name of [
+      "generate",
+      "calibrate",
+      "reconstruct",
+      "eval",
+      "score",
+      "download",
+      "inspect",
+      "trace",
+      "bench",
+    ])
       expect(help.stdout).toMatch(new RegExp(`^  ${name} `, "m"));
     const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
     expect(await scalekv("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
   });
 
-  it.each(["generate", "calibrate", "reconstruct", "download", "inspect", "trace", "bench"])(
+  it.each(["generate", "calibrate", "reconstruct", "eval", "score", "download", "inspect", "trace", "bench"])(
     "explains %s with --help",
     async (name) => {
       const { code, stdout, stderr } = await scalekv(name, "--help");

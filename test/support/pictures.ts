@@ -19,12 +19,12 @@ export function flat(width: number, height: number, level: number): RgbImage {
 }
 
 /** 0 to 31, unlike its neighbours; another salt is the grain of another place. */
-function grain(x: number, y: number, colour: number, salt: number): number {
+export function grain(x: number, y: number, colour: number, salt: number): number {
   return ((((x + 97 * salt) * 73856093) ^ (y * 19349663) ^ (colour * 83492791)) >>> 8) & 31;
 }
 
 /** Slopes and folds with a little grain: something like a photograph. */
-function scene(x: number, y: number, colour: number): number {
+export function scene(x: number, y: number, colour: number): number {
   const folds = 2 * Math.abs(((x * (3 + colour) + 5 * y) % 128) - 64);
   const slopes = Math.abs(((y * (7 - colour) + 2 * x) % 100) - 50);
   return folds + slopes + grain(x, y, colour, 0);

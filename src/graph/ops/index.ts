@@ -5,6 +5,7 @@ export * from "./group-normalization.js";
 export * from "./linear.js";
 export * from "./math.js";
 export * from "./normalization.js";
+export * from "./pooling.js";
 export * from "./reduction.js";
 export * from "./selection.js";
 export * from "./shape.js";

@@ -39,6 +39,7 @@ describe("math operators follow their definitions", () => {
     Exp: [perElement(math.Exp, Math.exp)],
     Sqrt: [perElement(math.Sqrt, Math.sqrt, [positive])],
     Sigmoid: [perElement(math.Sigmoid, (x) => 1 / (1 + Math.exp(-x)))],
+    Relu: [perElement(math.Relu, (x) => Math.max(x, 0))],
     Min: [perElement(math.Min, Math.min, [A, B])],
     Max: [perElement(math.Max, Math.max, [A, B])],
     Abs: [perElement(math.Abs, Math.abs)],

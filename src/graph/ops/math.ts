@@ -26,6 +26,9 @@ export const Sqrt = (g: GraphBuilder, x: Value): Value => g.node("Sqrt", [x])[0]
 /** 1 / (1 + e⁻ˣ). */
 export const Sigmoid = (g: GraphBuilder, x: Value): Value => g.node("Sigmoid", [x])[0];
 
+/** max(x, 0). */
+export const Relu = (g: GraphBuilder, x: Value): Value => g.node("Relu", [x])[0];
+
 /** The smaller of a and b, element by element. */
 export const Min = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Min", [a, b])[0];
 

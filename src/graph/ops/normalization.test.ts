@@ -31,6 +31,9 @@ const adaptive: OperatorCase = {
 /** [batch, channels, length]; each channel of each item is normalised by itself, which here is the last axis again. */
 const CHANNEL_SCALE = wave([TOKENS], 5);
 const CHANNEL_BIAS = wave([TOKENS], 6);
+/** Variances are positive. */
+const CHANNEL_MEAN = wave([TOKENS], 7);
+const CHANNEL_VARIANCE = tabulate([TOKENS], (t) => 0.5 + t);
 
 describe("normalisations follow their definitions", () => {
   testOperators<keyof typeof normalization>({
@@ -64,6 +67,17 @@ describe("normalisations follow their definitions", () => {
         inputs: [X, CHANNEL_SCALE, CHANNEL_BIAS],
         build: (g, x, scale, bias) => normalization.InstanceNormalization(g, x, scale, bias, EPSILON),
         expected: tabulate(X.shape, (r, t, i) => standard(r, t, i) * at(CHANNEL_SCALE, t) + at(CHANNEL_BIAS, t)),
+      },
+    ],
+    BatchNormalization: [
+      {
+        inputs: [X, CHANNEL_SCALE, CHANNEL_BIAS, CHANNEL_MEAN, CHANNEL_VARIANCE],
+        build: (g, x, scale, bias, mean, variance) =>
+          normalization.BatchNormalization(g, x, { scale: scale, bias: bias, mean: mean, variance: variance }, EPSILON),
+        expected: tabulate(X.shape, (r, t, i) => {
+          const standard = (at(X, r, t, i) - at(CHANNEL_MEAN, t)) / Math.sqrt(at(CHANNEL_VARIANCE, t) + EPSILON);
+          return standard * at(CHANNEL_SCALE, t) + at(CHANNEL_BIAS, t);
+        }),
       },
     ],
   });

@@ -38,3 +38,24 @@ export const LpNormalization = (g: GraphBuilder, x: Value): Value =>
 export function InstanceNormalization(g: GraphBuilder, x: Value, scale: Value, bias: Value, epsilon: number): Value {
   return g.node("InstanceNormalization", [x, scale, bias], { epsilon: float(epsilon) })[0];
 }
+
+/** What a batch norm learned and, in training, measured; each is [channels]. */
+export interface BatchStatistics {
+  readonly scale: Value;
+  readonly bias: Value;
+  readonly mean: Value;
+  readonly variance: Value;
+}
+
+/**
+ * (x − mean) / √(variance + epsilon) · scale + bias by channel, as a trained batch norm works. Behind a convolution ONNX
+ * Runtime folds it into that one's weights at load.
+ */
+export function BatchNormalization(
+  g: GraphBuilder,
+  x: Value,
+  { scale, bias, mean, variance }: BatchStatistics,
+  epsilon: number,
+): Value {
+  return g.node("BatchNormalization", [x, scale, bias, mean, variance], { epsilon: float(epsilon) })[0];
+}
