@@ -39,6 +39,11 @@ export async function writeSynthetic2B(folder: string): Promise<void> {
     await copyFile(join("models/tiny/t5", file), join(t5, file));
 }
 
+/** Writes the 2B model's autoencoder alone. */
+export function writeSyntheticVae(path: string): Promise<void> {
+  return writeTorch(path, publishedShapes("infinity_2b").vae, "vae");
+}
+
 /** Lays a torch zip file out with empty storages and fills them where our own reader finds them. */
 async function writeTorch(path: string, shapes: Shapes, nesting: string): Promise<void> {
   const all = [...shapes].map(([name, shape], i) => {

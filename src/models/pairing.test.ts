@@ -4,7 +4,7 @@ import { ModelError } from "../errors.js";
 import { inferVaeConfig, publishedVae } from "./bsq-vae/tensors.js";
 import { PUBLISHED_MODELS, publishedBySize } from "./catalogue.js";
 import { inferInfinityConfig } from "./infinity/tensors.js";
-import { pairWithVae } from "./pairing.js";
+import { pairWithVae, pixelsPerToken } from "./pairing.js";
 import { findPart, recognise } from "./parts.js";
 
 const shapes2b = publishedShapes("infinity_2b");
@@ -39,10 +39,18 @@ describe("pairWithVae", () => {
     );
   });
 
-  it("refuses tokens that do not stand for 16 pixels", () => {
-    expect(() => pairWithVae({ ...sizes2b, depth: 3 }, { ...vae14, bits: 32 }, files("vae.pth"))).toThrow(
-      new ModelError("w/vae.pth: a wrong VAE: a token of w/model.pth would be 8 pixels wide, not 16"),
+  it("refuses tokens of a published model that do not stand for 16 pixels", () => {
+    expect(() => pairWithVae(sizes2b, { ...vae14, bits: 32 }, files("vae.pth"))).toThrow(
+      new ModelError(
+        "w/vae.pth: a wrong VAE: a token of w/model.pth would be 8 pixels wide, not 16; Infinity 2B works only with infinity_vae_d32reg.pth",
+      ),
     );
+  });
+
+  it("leaves the pixels of a token to models of their own size", () => {
+    const config = pairWithVae({ ...sizes2b, depth: 3 }, { ...vae14, bits: 32 }, files("vae.pth"));
+    expect(pixelsPerToken(config, vae14)).toBe(8);
+    expect(pixelsPerToken({ patchify: true }, vae14)).toBe(16);
   });
 });
 

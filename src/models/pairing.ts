@@ -6,10 +6,8 @@ import { ModelError } from "../errors.js";
 import type { VaeConfig } from "./bsq-vae/config.js";
 import { PUBLISHED_VAES, publishedBySize } from "./catalogue.js";
 import type { InfinityConfig } from "./infinity/config.js";
+import { PIXELS_PER_TOKEN } from "./infinity/schedule.js";
 import type { InfinitySizes } from "./infinity/tensors.js";
-
-/** Pixels along one side of what a token stands for; every schedule counts on it. */
-const TOKEN_STRIDE = 16;
 
 /** Where the two parts lie, for messages and for what a name tells. */
 export interface PairFiles {
@@ -35,13 +33,18 @@ export function pairWithVae(sizes: InfinitySizes, vae: VaeConfig, files: PairFil
     );
   }
   const patchify = sizes.bits === 4 * vae.bits;
-  const stride = vae.stride * (patchify ? 2 : 1);
-  if (stride !== TOKEN_STRIDE) {
+  const stride = pixelsPerToken({ patchify }, vae);
+  if (model && stride !== PIXELS_PER_TOKEN) {
     throw new ModelError(
-      `${files.vae}: a wrong VAE: a token of ${files.infinity} would be ${stride} pixels wide, not ${TOKEN_STRIDE}${hint}`,
+      `${files.vae}: a wrong VAE: a token of ${files.infinity} would be ${stride} pixels wide, not ${PIXELS_PER_TOKEN}${hint}`,
     );
   }
   return { ...sizes, patchify };
+}
+
+/** Pixels of the image to one token, along one side. */
+export function pixelsPerToken({ patchify }: Pick<InfinityConfig, "patchify">, { stride }: VaeConfig): number {
+  return stride * (patchify ? 2 : 1);
 }
 
 /** The published autoencoder a file is named after, if any; scripts also spell `d32reg` as `d32_reg`. */

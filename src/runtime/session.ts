@@ -4,17 +4,21 @@ import { DeviceError } from "../errors.js";
 import { GATHERED, type GraphModel } from "../graph/model.js";
 import type { Device } from "./device.js";
 import { isNode, ort } from "./ort.js";
+import { bytesOf } from "./tensor.js";
 
 /** How a session is made. */
 export interface SessionOptions {
   readonly device: Device;
   /** Threads inside one operator on the CPU; default: ONNX Runtime's own (one per core). */
   readonly threads?: number | undefined;
-  /** Where outputs stay: `gpu-buffer` keeps them on the device. Default `cpu`. */
-  readonly outputs?: "cpu" | "gpu-buffer" | undefined;
+  /** Where outputs stay, all of them or by name: `gpu-buffer` keeps them on the device. Default `cpu`. */
+  readonly outputs?: OutputPlace | Readonly<Record<string, OutputPlace>> | undefined;
   /** ONNX Runtime's own profile of every run is written to this prefix. */
   readonly profile?: string | undefined;
 }
+
+/** Where an output stays. */
+export type OutputPlace = "cpu" | "gpu-buffer";
 
 /** Tensors by name. */
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -87,12 +91,6 @@ function copyValues(name: string, output: Tensor, target: Tensor): void {
   bytesOf(target).set(bytesOf(output));
 }
 
-/** The memory of a tensor on the host. */
-function bytesOf(tensor: Tensor): Uint8Array {
-  const { buffer, byteOffset, byteLength } = tensor.data as Exclude<Tensor["data"], string[]>;
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
 /** Resolves in a task of its own, after those that wait already; a timer would take 4 ms. */
 function messagesSeenTo(): Promise<void> {
   return new Promise((resolve) => {
@@ -116,7 +114,7 @@ function sessionOptions(model: GraphModel, options: SessionOptions): InferenceSe
     // A pattern reserves one block for all of a run's intermediate values: 10 % more at the peak of a large scale.
     enableMemPattern: false,
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-    ...(options.outputs === "gpu-buffer" ? { preferredOutputLocation: "gpu-buffer" as const } : {}),
+    ...(options.outputs === undefined || options.outputs === "cpu" ? {} : { preferredOutputLocation: options.outputs }),
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
     logSeverityLevel: 3,
     ...(isNode ? { extra: nodeExtras(model) } : {}),

@@ -49,6 +49,21 @@ describe("convolution and resampling follow their definitions", () => {
         expected: convolved(3, 2, 1, 0, 0),
       },
     ],
+    DepthToSpace: [
+      {
+        inputs: [wave([2, 12, 2, 5])],
+        build: (g, x) => convolution.DepthToSpace(g, x, 2),
+        expected: tabulate([2, 3, 4, 10], (b, c, row, column) =>
+          at(
+            wave([2, 12, 2, 5]),
+            b,
+            3 * (2 * (row % 2) + (column % 2)) + c,
+            Math.floor(row / 2),
+            Math.floor(column / 2),
+          ),
+        ),
+      },
+    ],
     UpsampleNearest: [
       {
         inputs: [X],

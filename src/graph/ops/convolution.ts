@@ -22,3 +22,7 @@ export function UpsampleNearest(g: GraphBuilder, x: Value, factor: number): Valu
     nearest_mode: "floor",
   })[0];
 }
+
+/** Channels [batch, factor² · C, height, width], C the innermost, moved into space: [batch, C, height · factor, width · factor]. */
+export const DepthToSpace = (g: GraphBuilder, x: Value, factor: number): Value =>
+  g.node("DepthToSpace", [x], { blocksize: factor, mode: "DCR" })[0];

@@ -36,6 +36,11 @@ describe("shape operators follow their definitions", () => {
         build: (g, x) => shape.Slice(g, x, 2, 1, 3),
         expected: tabulate([2, 3, 2], (a, b, c) => at(X, a, b, c + 1)),
       },
+      {
+        inputs: [X],
+        build: (g, x) => shape.Slice(g, x, 1, g.ints([1]), g.ints([3])),
+        expected: tabulate([2, 2, 4], (a, b, c) => at(X, a, b + 1, c)),
+      },
     ],
     SliceTo: [
       {

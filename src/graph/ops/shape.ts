@@ -23,9 +23,10 @@ export const Transpose = (g: GraphBuilder, x: Value, perm: readonly number[]): V
 export const Concat = (g: GraphBuilder, values: readonly Value[], axis: number): Value =>
   g.node("Concat", values, { axis })[0];
 
-/** Elements start to end (exclusive) of one axis. */
-export function Slice(g: GraphBuilder, x: Value, axis: number, start: number, end: number): Value {
-  return g.node("Slice", [x, g.ints([start]), g.ints([end]), g.ints([axis])])[0];
+/** Elements start to end (exclusive) of one axis; a value [1] int64 is a bound that only a run decides. */
+export function Slice(g: GraphBuilder, x: Value, axis: number, start: number | Value, end: number | Value): Value {
+  const bound = (at: number | Value): Value => (typeof at === "number" ? g.ints([at]) : at);
+  return g.node("Slice", [x, bound(start), bound(end), g.ints([axis])])[0];
 }
 
 /** Elements from `starts` to `ends` (exclusive) of the first axes, as many as those [axes] int64 vectors are long. */

@@ -1,33 +1,35 @@
 /**
  * The autoencoder at work: codes to images, images to bits. Decoder and encoder are loaded on first use, since most
- * runs need only the one and not before the last scale. Images pass one at a time: at 1024² the decoder's widest maps
- * take a GiB each, and three of them are alive at once.
+ * runs need only the one and not before the last scale. Images pass one at a time and in strips, which bounds the memory.
  */
 import { ModelError, OptionError } from "../../errors.js";
-import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
-import { float32, values } from "../../runtime/tensor.js";
 import type { Lookup } from "../lookup.js";
+import { Chain, type ChainOptions } from "./chain.js";
 import type { VaeConfig } from "./config.js";
 import { itemOf, zeros, type FeatureMap, type MapSize } from "./feature-map.js";
-import { buildDecoder, buildEncoder } from "./graph.js";
 import { COLOURS, toLevels, toPlanes, type RgbImages } from "./image.js";
 import { quantize, type Quantized } from "./quantize.js";
 import { resizeArea } from "./resize.js";
+import { decoderSteps, encoderSteps } from "./steps.js";
+import { setRows } from "./strips.js";
 
 /** The longer side of a preview, in pixels: 16 tokens of every published model. */
 const PREVIEW_SIDE = 256;
 
 /** A BSQ-VAE on a device. Whoever makes one calls `dispose`. */
 export class Vae {
-  private readonly decoder = new LazySession(() => this.load(buildDecoder));
-  private readonly encoder = new LazySession(() => this.load(buildEncoder));
+  private readonly decoder: Chain;
+  private readonly encoder: Chain;
 
   /** `lookup` finds the checkpoint's tensors by their long names (`publishedVae`); nothing is read yet. */
   constructor(
     readonly config: VaeConfig,
-    private readonly lookup: Lookup,
-    private readonly options: SessionOptions,
-  ) {}
+    lookup: Lookup,
+    options: ChainOptions,
+  ) {
+    this.decoder = new Chain(decoderSteps(config), (name) => lookup(`decoder.${name}`), 1, options);
+    this.encoder = new Chain(encoderSteps(config), (name) => lookup(`encoder.${name}`), config.stride, options);
+  }
 
   /**
    * The images of summed codes [batch, d, H, W], H · stride by W · stride pixels. Codes of another number of bits are a
@@ -35,13 +37,14 @@ export class Vae {
    */
   async decode(codes: FeatureMap): Promise<RgbImages> {
     this.checkChannels(codes);
-    const session = await this.decoder.get();
     const { height, width } = this.pixels(codes);
-    const length = height * width * COLOURS;
-    const data = new Uint8Array(codes.batch * length);
+    const data = new Uint8Array(codes.batch * height * width * COLOURS);
+    let filled = 0;
     for (let item = 0; item < codes.batch; item++) {
-      const image = await run(session, { codes: asTensor(itemOf(codes, item)) }, "image");
-      toLevels(image, data.subarray(item * length, (item + 1) * length));
+      await this.decoder.run(itemOf(codes, item), (planes) => {
+        toLevels(planes, data.subarray(filled, filled + planes.length));
+        filled += planes.length;
+      });
     }
     return { batch: codes.batch, height, width, data };
   }
@@ -72,11 +75,14 @@ export class Vae {
     if (images.height % stride !== 0 || images.width % stride !== 0) {
       throw new OptionError(`image ${images.width}x${images.height}: sides must be multiples of ${stride} pixels`);
     }
-    const session = await this.encoder.get();
     const features = zeros(images.batch, bits, { height: images.height / stride, width: images.width / stride });
     for (let item = 0; item < images.batch; item++) {
-      const found = await run(session, { image: asTensor(toPlanes(images, item)) }, "features");
-      itemOf(features, item).data.set(found);
+      const found = itemOf(features, item);
+      let top = 0;
+      await this.encoder.run(toPlanes(images, item), (strip) => {
+        setRows(found, top, strip);
+        top += strip.length / (bits * found.width);
+      });
     }
     return features;
   }
@@ -85,10 +91,6 @@ export class Vae {
   async dispose(): Promise<void> {
     await this.decoder.dispose();
     await this.encoder.dispose();
-  }
-
-  private async load(build: typeof buildDecoder): Promise<Session> {
-    return Session.create(await build(this.config, this.lookup), this.options);
   }
 
   private pixels({ height, width }: MapSize): MapSize {
@@ -106,38 +108,4 @@ export class Vae {
       throw new OptionError(`image ${width}x${height}: this schedule takes ${wanted.width}x${wanted.height} pixels`);
     }
   }
-}
-
-/** A session that is loaded when first asked for. A failed load is forgotten, so that asking again tries again. */
-class LazySession {
-  private loading: Promise<Session> | undefined;
-
-  constructor(private readonly load: () => Promise<Session>) {}
-
-  async get(): Promise<Session> {
-    this.loading ??= this.load();
-    try {
-      return await this.loading;
-    } catch (error) {
-      this.loading = undefined;
-      throw error;
-    }
-  }
-
-  async dispose(): Promise<void> {
-    const session = await this.loading;
-    this.loading = undefined;
-    await session?.dispose();
-  }
-}
-
-function asTensor({ batch, channels, height, width, data }: FeatureMap): Tensors[string] {
-  return float32(data, [batch, channels, height, width]);
-}
-
-/** One output of one run. */
-async function run(session: Session, feeds: Tensors, output: string): Promise<Float32Array> {
-  const tensor = (await session.run(feeds))[output];
-  if (!tensor) throw new Error(`${session.name}: no output ${output}`);
-  return values(tensor);
 }
