@@ -2,7 +2,7 @@
  * Our transformer beside the same model in PyTorch eager mode: one checkpoint, forced bits, guidance on, 2 threads
  * each, in turn, each run a process of its own. Prints every run, the median ratio, and how far the logits differ.
  *
- *     node scripts/bench.mjs bench/against-pytorch.ts [WIDTH DEPTH HEADS PIXELS ROUNDS]
+ *     node scripts/bench.mjs bench/against-pytorch.ts [WIDTH DEPTH HEADS PIXELS ROUNDS WEIGHTS...]
  *
  * Needs Debian's python3-torch. PYTHON names the interpreter.
  */
@@ -18,7 +18,9 @@ interface Run {
   readonly peakBytes: number;
 }
 
-const [width = "768", depth = "12", heads = "8", pixels = "0.25M", rounds = "3"] = process.argv.slice(2);
+const [width = "768", depth = "12", heads = "8", pixels = "0.25M", rounds = "3", ...types] = process.argv.slice(2);
+/** How our weights are held, in turn. */
+const weightTypes = types.length > 0 ? types : ["fp32"];
 const python = process.env.PYTHON ?? "/usr/bin/python3";
 const run = promisify(execFile);
 
@@ -44,20 +46,28 @@ function median(values: readonly number[]): number {
 const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
 try {
   await run(python, ["bench/pytorch_transformer.py", "make", folder, width, depth, heads, pixels]);
-  const ratios: number[] = [];
+  const ratios = new Map<string, number[]>(weightTypes.map((type) => [type, []]));
+  const logits = new Map<string, Float32Array>();
   for (let round = 0; round < Number(rounds); round++) {
     const theirs = await timed(python, ["bench/pytorch_transformer.py", "run", folder]);
-    const ours = await timed(process.execPath, ["scripts/bench.mjs", "bench/our-transformer.ts", folder]);
-    ratios.push(ours.seconds / theirs.seconds);
+    for (const type of weightTypes) {
+      const args = ["scripts/bench.mjs", "bench/our-transformer.ts", folder, "full", "", "fp32", type];
+      const ours = await timed(process.execPath, args);
+      ratios.get(type)!.push(ours.seconds / theirs.seconds);
+      logits.set(type, await floats(join(folder, "our-logits.bin")));
+    }
   }
   const theirs = await floats(join(folder, "pytorch-logits.bin"));
-  const ours = await floats(join(folder, "our-logits.bin"));
   const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const difference = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - ours[i]!)), 0);
-  console.log(
-    `ratio (ours / PyTorch): ${ratios.map((ratio) => ratio.toFixed(2)).join(" ")}; median ${median(ratios).toFixed(2)}`,
-  );
-  console.log(`logits of the last scale: largest difference ${(difference / largest).toExponential(1)} of the largest`);
+  for (const type of weightTypes) {
+    const all = ratios.get(type)!;
+    const ours = logits.get(type)!;
+    const difference = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - ours[i]!)), 0) / largest;
+    console.log(
+      `${type}: ratio (ours / PyTorch) ${all.map((one) => one.toFixed(2)).join(" ")}; median ${median(all).toFixed(2)}`,
+    );
+    console.log(`${type}: logits of the last scale ${difference.toExponential(1)} of the largest apart at most`);
+  }
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,6 +1,6 @@
 /**
  * One timed run of our transformer on the checkpoint and inputs of `pytorch_transformer.py`; prints one JSON line.
- * Arguments: the folder; then, for a compressed cache, policy, budget and storage type.
+ * Arguments: the folder; then policy, budget and storage type of the cache, and the type of the weights.
  */
 import { writeFile } from "node:fs/promises";
 import type { KvCache } from "../src/cache/kv-cache.js";
@@ -9,6 +9,7 @@ import type { StorageType } from "../src/cache/storage.js";
 import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32, readNumbers } from "../src/checkpoint/read.js";
 import { sliceRows, type StoredTensor } from "../src/checkpoint/tensor.js";
+import type { WeightType } from "../src/graph/model.js";
 import { drawScales, MOST_GARBAGE } from "../src/generate/draw-scales.js";
 import { resolveSettings } from "../src/generate/settings.js";
 import { CodeAccumulator } from "../src/models/bsq-vae/accumulator.js";
@@ -24,7 +25,7 @@ const THREADS = 2;
 /** Scales of the untimed run before the timed one. */
 const WARM_SCALES = 5;
 
-const [folder = "", policy = "full", budget = "10%", storage = "fp32"] = process.argv.slice(2);
+const [folder = "", policy = "full", budget = "10%", storage = "fp32", weights = "fp32"] = process.argv.slice(2);
 const checkpoint = await openCheckpoint(`${folder}/infinity.pth`);
 const { tensors: inputs } = await openCheckpoint(`${folder}/inputs.pth`);
 const lookup = lookupIn(checkpoint.tensors, checkpoint.path);
@@ -33,6 +34,7 @@ const transformer = await Transformer.load(config, lookup, {
   device: "cpu",
   threads: THREADS,
   storage: storage as StorageType,
+  weights: weights as WeightType,
 });
 
 const input = (name: string): StoredTensor => lookupIn(inputs, folder)(name);

@@ -83,7 +83,7 @@ async function measure(
   record: CalibrationFile,
   load: () => Promise<OpenProbe>,
 ): Promise<Calibration> {
-  const { model, device, vae, textEncoder, threads, budget, drafters } = flags;
+  const { model, device, vae, textEncoder, threads, weights, budget, drafters } = flags;
   const drawing = drawOptions(flags);
   const status = new StatusLine(process.stderr);
   const onLoad = (event: LoadProgress): void => status.update(...describeProgress(event));
@@ -92,7 +92,7 @@ async function measure(
   return interruptible(async (signal) => {
     try {
       const openProbe = await load();
-      const probe = await openProbe(model, { device, vae, textEncoder, threads, signal, onProgress: onLoad });
+      const probe = await openProbe(model, { device, vae, textEncoder, threads, weights, signal, onProgress: onLoad });
       try {
         return await calibrate(probe, prompts, { budget, drafters, drawing, record, signal, onProgress });
       } finally {

@@ -26,6 +26,7 @@ function report(policy: string, seconds: number, mib: number, budget?: number): 
       { name: "vae", seconds: 0.25, cacheBytes: 0, residentBytes: 0 },
     ],
     storage: "fp32",
+    weights: "fp32",
     cache: { peakBytes: mib * MIB, duringBytes: (mib + 1) * MIB, fullBytes: 40 * MIB, publishedBytes: 30 * MIB },
     weightsBytes: 6.25 * MIB,
     workingBytes: 3 * 2 ** 20,

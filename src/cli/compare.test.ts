@@ -33,6 +33,7 @@ function drawn(prompts: number, cache: CachePolicyOptions | undefined, off: numb
     tokens: 1,
     stages: [],
     storage: "fp32",
+    weights: "fp32",
     cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0, publishedBytes: 0 },
     weightsBytes: 0,
     workingBytes: undefined,

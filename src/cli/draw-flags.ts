@@ -6,6 +6,7 @@ import type { ScaleKVScoring } from "../cache/policies/scalekv.js";
 import { POLICY_NAMES, type PolicyName } from "../cache/registry.js";
 import { STORAGE_TYPES, type StorageType } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
+import { WEIGHT_TYPES, type WeightType } from "../graph/model.js";
 import {
   PIXEL_CLASSES,
   type DrawOptions,
@@ -22,6 +23,7 @@ export interface DrawFlags {
   readonly vae?: string;
   readonly textEncoder?: string;
   readonly threads?: number;
+  readonly weights?: WeightType;
   readonly seed?: number;
   readonly size?: ImageSize;
   readonly pixels?: PixelClass;
@@ -77,7 +79,10 @@ function addModelFlags(command: Command, defaultModel: string, device: Option): 
     .addOption(device)
     .option("--vae <file>", "the autoencoder, if it is not beside the model")
     .option("--text-encoder <dir>", "the text encoder, if it is not beside the model")
-    .option("--threads <n>", "CPU threads (default: one per core)", (text) => parseInteger("--threads", text, THREADS));
+    .option("--threads <n>", "CPU threads (default: one per core)", (text) => parseInteger("--threads", text, THREADS))
+    .addOption(
+      new Option("--weights <type>", "how the transformer's matrices are held (default: fp32)").choices(WEIGHT_TYPES),
+    );
 }
 
 function addSizeFlags(command: Command): Command {
@@ -137,9 +142,9 @@ function parseLayers(flag: string, text: string): readonly number[] {
 
 /** The loading half of the flags; reads the budget's file, if it is one, and the calibration's. */
 export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions> {
-  const { device, vae, textEncoder, threads, policy, budget, calibration, scoring, storage } = flags;
+  const { device, vae, textEncoder, threads, weights, policy, budget, calibration, scoring, storage } = flags;
   const asked = [policy, budget, calibration, scoring, storage].some((flag) => flag !== undefined);
-  if (!asked) return { device, vae, textEncoder, threads };
+  if (!asked) return { device, vae, textEncoder, threads, weights };
   const cache = {
     policy,
     budget: budget?.endsWith(".json") ? await readBudgetFile("--budget", budget) : budget,
@@ -147,7 +152,7 @@ export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions
     scoring,
     storage,
   };
-  return { device, vae, textEncoder, threads, cache };
+  return { device, vae, textEncoder, threads, weights, cache };
 }
 
 /** Reads a budget file named by a flag. @throws OptionError or BudgetError with one line */

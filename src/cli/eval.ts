@@ -85,7 +85,20 @@ function parseStorages(text: string): StorageType[] {
 }
 
 async function evaluateCaches(flags: EvalFlags, load: () => Promise<Pipeline>): Promise<void> {
-  const { out, limit, batch, json, model, device, vae, textEncoder, threads, policies, calibration: file } = flags;
+  const {
+    out,
+    limit,
+    batch,
+    json,
+    model,
+    device,
+    vae,
+    textEncoder,
+    threads,
+    weights,
+    policies,
+    calibration: file,
+  } = flags;
   const prompts = (await readPrompts(flags.prompts)).slice(0, limit);
   const calibration = file === undefined ? undefined : await readBudgetFile("--calibration", file);
   const byHead = policies.find(isHeadwise);
@@ -94,14 +107,14 @@ async function evaluateCaches(flags: EvalFlags, load: () => Promise<Pipeline>): 
   const { seed, ...drawing } = drawOptions(flags);
   if (seed !== undefined && typeof seed !== "number")
     throw new OptionError("--seed: one number, the first prompt's seed");
-  const settings = { model, prompts, seed: seed ?? 0, drawing, calibration: calibration?.made };
+  const settings = { model, weights, prompts, seed: seed ?? 0, drawing, calibration: calibration?.made };
   const store = await EvaluationFolder.open(out, settings);
   const status = new StatusLine(process.stderr);
   await interruptible(async (signal) => {
     try {
       await compareCaches(await load(), {
         ...{ model, contenders, prompts, batch, seed: seed ?? 0, drawing, calibration, store, signal },
-        options: { device, vae, textEncoder, threads },
+        options: { device, vae, textEncoder, threads, weights },
         onImage: (done, total) => status.update(done / total, `image ${done} of ${total}`),
       });
     } finally {

@@ -48,6 +48,7 @@ function result(model: string, images: readonly DrawnImage[]): DrawResult {
     tokens: 1,
     stages: [],
     storage: "fp32",
+    weights: "fp32",
     cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0, publishedBytes: 0 },
     weightsBytes: 0,
     workingBytes: 3 * 2 ** 20,

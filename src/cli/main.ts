@@ -1,6 +1,6 @@
-#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=1048576 node
+#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=9437184 node
 /**
- * Where the `scalekv` command begins. The first line asks glibc to give blocks of 1 MiB and more back to the system when
+ * Where the `scalekv` command begins. The first line asks glibc to give blocks of 9 MiB and more back to the system when
  * they are freed: left to itself it keeps up to a third of the process (docs/LOG.md). Others ignore the variable.
  */
 import { run } from "./program.js";

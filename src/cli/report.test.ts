@@ -22,6 +22,7 @@ const REPORT: RunReport = {
     { name: "vae", seconds: 0.3, cacheBytes: 0, residentBytes: 110 * MIB },
   ],
   storage: "fp32",
+  weights: "fp32",
   cache: { peakBytes: MIB / 2, duringBytes: MIB, fullBytes: 2 * MIB, publishedBytes: 3 * MIB },
   weightsBytes: 6.25 * MIB,
   workingBytes: 3 * 2 ** 20,

@@ -24,11 +24,12 @@ export function formatReport(images: readonly WrittenImage[], report: RunReport)
 
 /** What was drawn with what, in one line. */
 export function describeRun(report: RunReport): string {
-  const { model, device, policy, budget, roles, storage, images, schedule, tokens } = report;
+  const { model, device, policy, budget, roles, storage, weights, images, schedule, tokens } = report;
   const source = roles === undefined ? "" : `, roles: ${roles}`;
   const kept = budget === undefined ? policy : `${policy} (${budget} tokens a layer${source})`;
   const count = images === 1 ? "1 image" : `${images} images`;
-  return `${model} on ${device}, ${kept} cache in ${storage}: ${count}, ${schedule.length} scales, ${tokens} tokens each`;
+  const held = weights === "fp32" ? "" : ` in ${weights}`;
+  return `${model}${held} on ${device}, ${kept} cache in ${storage}: ${count}, ${schedule.length} scales, ${tokens} tokens each`;
 }
 
 function stageTable({ stages, seconds }: RunReport): string {

@@ -6,6 +6,7 @@ import type { AttentionStatistics, CalibrationSubject } from "../budget/calibrat
 import { checkPolicyOptions, choosePolicy, isHeadwise, type ChosenPolicy } from "../cache/registry.js";
 import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
+import { WEIGHT_TYPES, type WeightType } from "../graph/model.js";
 import type { ModelFiles } from "../models/assemble.js";
 import { pixelsPerToken } from "../models/pairing.js";
 import { t5LayerBytes } from "../models/t5/config.js";
@@ -41,6 +42,7 @@ export class Engine {
   private constructor(
     private readonly files: ModelFiles,
     private readonly device: Device,
+    private readonly weights: WeightType,
     private readonly tokenizer: Tokenizer,
     private readonly encoder: T5Encoder,
     private readonly model: ImageModel,
@@ -49,21 +51,23 @@ export class Engine {
 
   /** Opens a model by the name that `open` knows it by, and loads it; see {@link PipelineOptions}. */
   static async load(name: string, options: PipelineOptions, open: OpenModel): Promise<Engine> {
-    const { threads, signal, onProgress, vae, textEncoder, cache = {} } = options;
+    const { threads, weights = "fp32", signal, onProgress, vae, textEncoder, cache = {} } = options;
     const device = chooseDevice(options.device ?? "auto");
     configureWasm(options);
     checkPolicyOptions(cache);
+    if (!WEIGHT_TYPES.includes(weights))
+      throw new OptionError(`weights ${weights}: not one of ${WEIGHT_TYPES.join(", ")}`);
     const files = await open(name, { vae, textEncoder });
     let encoder: T5Encoder | undefined;
     try {
       const tokenizer = await loadTokenizer(files.textEncoder);
       encoder = await loadEncoder(files, device, options);
-      const layers = { device, threads, storage: cache.storage, headwise: isHeadwise(cache) };
+      const layers = { device, threads, weights, storage: cache.storage, headwise: isHeadwise(cache) };
       const model = await ImageModel.load(files, layers, (done, total) => {
         signal?.throwIfAborted();
         onProgress?.({ stage: "load", part: "transformer", done, total });
       });
-      return new Engine(files, device, tokenizer, encoder, model, cache);
+      return new Engine(files, device, weights, tokenizer, encoder, model, cache);
     } catch (error) {
       await encoder?.dispose();
       await files.close();
@@ -197,6 +201,7 @@ export class Engine {
       tokens: totalTokens(settings.schedule),
       stages: recorder.stages,
       storage: this.cache.storage ?? "fp32",
+      weights: this.weights,
       cache,
       weightsBytes: this.model.weightBytes + this.encoder.weightsBytes,
       workingBytes,

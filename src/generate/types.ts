@@ -5,9 +5,11 @@
 import type { ImageSize, PixelClass, ScaleSize } from "../models/infinity/schedule.js";
 import type { CachePolicyOptions, RolesFrom } from "../cache/registry.js";
 import type { StorageType } from "../cache/storage.js";
+import type { WeightType } from "../graph/model.js";
 import type { Device } from "../runtime/device.js";
 
 export type { CachePolicyOptions, RolesFrom } from "../cache/registry.js";
+export type { WeightType } from "../graph/model.js";
 export { PIXEL_CLASSES, type ImageSize, type PixelClass, type ScaleSize } from "../models/infinity/schedule.js";
 
 /** What is kept, and how it is stored. */
@@ -35,6 +37,11 @@ export interface PipelineOptions {
    * one per two cores, at most 4, and 1 unless the page is cross-origin isolated (its server's COOP and COEP headers).
    */
   readonly threads?: number | undefined;
+  /**
+   * How the transformer's matrices are held: `fp32` (the default), or in blocks of 8 or 4 bits, which are made while it
+   * loads. `q8` takes about a quarter of the memory, `q4` an eighth.
+   */
+  readonly weights?: WeightType | undefined;
   /**
    * Browsers only: address of the folder with ONNX Runtime's `.wasm` and `.mjs` files (`dist/` of onnxruntime-web),
    * ending in `/`. Default: beside the script, where bundlers that know `new URL(…, import.meta.url)` put them.
@@ -128,6 +135,8 @@ export interface RunReport {
   readonly roles?: RolesFrom | undefined;
   /** How cached keys and values are stored. */
   readonly storage: StorageType;
+  /** How the transformer's matrices are held. */
+  readonly weights: WeightType;
   readonly images: number;
   readonly schedule: readonly ScaleSize[];
   /** Tokens of one image over all scales. */

@@ -6,7 +6,7 @@
  * The builder knows nothing of any model, and no operator: those are one small function each under `ops/`.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
-import { elementCount, type StoredTensor } from "../checkpoint/tensor.js";
+import { byteLength, elementCount, type StoredTensor } from "../checkpoint/tensor.js";
 import { attribute, type Attributes } from "./attributes.js";
 import { initializerType, packWeights } from "./externals.js";
 import {
@@ -25,12 +25,23 @@ import {
   type GraphModel,
   type GraphTarget,
   type StoredWeight,
+  type WeightType,
 } from "./model.js";
+import { inBlocks, type BlockMatrix } from "./quantize.js";
 
 /** A value in a graph under construction. */
 export interface Value {
   readonly name: string;
 }
+
+/** The matrix of a linear layer in blocks; see `quantize.ts`. */
+export interface BlockWeight extends Pick<BlockMatrix, "rows" | "columns" | "bits"> {
+  readonly levels: Value;
+  readonly scales: Value;
+}
+
+/** The matrix [out, in] of a linear layer: float32, or in blocks. */
+export type Matrix = Value | BlockWeight;
 
 /** An axis length, or the name of an axis whose length only a run decides. */
 export type Axis = number | string;
@@ -59,6 +70,8 @@ export class GraphBuilder {
   constructor(
     readonly name: string,
     readonly target: GraphTarget = CPU_TARGET,
+    /** How {@link matrix} holds what it is given. */
+    private readonly matrices: WeightType = "fp32",
   ) {}
 
   /** Declares an input. Named axes may differ from run to run. */
@@ -128,6 +141,19 @@ export class GraphBuilder {
     return value;
   }
 
+  /** The matrix [out, in] of a linear layer, in the form this graph is to hold such. */
+  matrix(tensor: StoredTensor): Matrix {
+    if (this.matrices === "fp32") return this.weight(tensor);
+    const { levels, scales, ...shape } = inBlocks(tensor, this.matrices === "q8" ? 8 : 4);
+    return { levels: this.asStored(levels), scales: this.asStored(scales), ...shape };
+  }
+
+  private asStored(tensor: StoredTensor): Value {
+    const name = `weight:${tensor.name}`;
+    this.weights.push({ name, tensor, asStored: true });
+    return { name };
+  }
+
   /** A 16-bit weight as float32: a Cast that ONNX Runtime folds away at load, outside of any loop. */
   private widened(stored: Value): Value {
     const { scope } = this;
@@ -180,8 +206,9 @@ export class GraphBuilder {
         { domain: "com.microsoft", version: MICROSOFT_OPSET },
       ],
     });
-    const elements = this.weights.reduce((sum, { tensor }) => sum + elementCount(tensor.shape), 0);
-    const weightBytes = elements * Float32Array.BYTES_PER_ELEMENT;
+    const bytesOf = ({ tensor, asStored }: StoredWeight): number =>
+      asStored ? byteLength(tensor) : elementCount(tensor.shape) * Float32Array.BYTES_PER_ELEMENT;
+    const weightBytes = this.weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
     return { name: this.name, bytes: toBinary(ModelProtoSchema, model), folder, data, weightBytes };
   }
 }

@@ -19,6 +19,19 @@ import { ELEMENT_TYPES, GATHERED, type ElementType, type StoredWeight } from "./
 /** Stored types that a graph can hold as they are. */
 const IN_PLACE: Partial<Record<DType, ElementType>> = { f32: "float32", f16: "float16", bf16: "bfloat16" };
 
+/** What stored types are in a graph that takes them as they are. */
+const STORED_TYPES: Readonly<Record<DType, ElementType>> = {
+  f64: "float64",
+  f32: "float32",
+  f16: "float16",
+  bf16: "bfloat16",
+  i64: "int64",
+  i32: "int32",
+  i8: "int8",
+  u8: "uint8",
+  bool: "bool",
+};
+
 /** Gathered weights start at multiples of this many bytes. */
 const ALIGNMENT = 64;
 
@@ -32,14 +45,14 @@ export interface PackedWeights {
 
 /** Finds a place for every weight; reads only what cannot be mapped. */
 export async function packWeights(weights: readonly StoredWeight[]): Promise<PackedWeights> {
-  const paths = weights.flatMap(({ tensor }) => mappedPath(tensor) ?? []);
+  const paths = weights.flatMap((weight) => mappedPath(weight) ?? []);
   const folder = paths.length === weights.length ? commonFolder(paths) : undefined;
   return folder === undefined ? gather(weights) : pointInto(weights, folder);
 }
 
 /** The file a weight can be mapped from, if there is one. */
-function mappedPath(tensor: StoredTensor): string | undefined {
-  return isContiguous(tensor) && IN_PLACE[tensor.dtype] !== undefined ? tensor.source.path : undefined;
+function mappedPath({ tensor, asStored }: StoredWeight): string | undefined {
+  return asStored || (isContiguous(tensor) && IN_PLACE[tensor.dtype] !== undefined) ? tensor.source.path : undefined;
 }
 
 /** Initializers that name byte ranges of the weights' own files. */
@@ -53,12 +66,12 @@ function pointInto(weights: readonly StoredWeight[], folder: string): PackedWeig
 
 /** Initializers that name byte ranges of one buffer, filled one weight after the other. */
 async function gather(weights: readonly StoredWeight[]): Promise<PackedWeights> {
-  const lengths = weights.map(({ tensor }) => elementCount(tensor.shape) * graphElementBytes(tensor));
+  const lengths = weights.map((weight) => elementCount(weight.tensor.shape) * graphElementBytes(weight));
   const data = new Uint8Array(lengths.reduce((sum, length) => sum + aligned(length), 0));
   const initializers: TensorProto[] = [];
   let end = 0;
   for (const [i, weight] of weights.entries()) {
-    data.set(await bytesOf(weight.tensor), end);
+    data.set(await bytesOf(weight), end);
     initializers.push(initializer(weight, GATHERED, end, lengths[i]!));
     end += aligned(lengths[i]!);
   }
@@ -75,17 +88,18 @@ export function initializerType(tensor: StoredTensor): ElementType {
 }
 
 /** Whether a weight's stored bytes are what the graph takes, without conversion. */
-function isAsStored(tensor: StoredTensor): boolean {
-  return isContiguous(tensor) && initializerType(tensor) === IN_PLACE[tensor.dtype];
+function isAsStored({ tensor, asStored = false }: StoredWeight): boolean {
+  return asStored || (isContiguous(tensor) && initializerType(tensor) === IN_PLACE[tensor.dtype]);
 }
 
-function graphElementBytes(tensor: StoredTensor): number {
-  return isAsStored(tensor) ? ELEMENT_BYTES[tensor.dtype] : Float32Array.BYTES_PER_ELEMENT;
+function graphElementBytes(weight: StoredWeight): number {
+  return isAsStored(weight) ? ELEMENT_BYTES[weight.tensor.dtype] : Float32Array.BYTES_PER_ELEMENT;
 }
 
 /** A weight's values in the type they have in the graph. */
-async function bytesOf(tensor: StoredTensor): Promise<Uint8Array> {
-  if (isAsStored(tensor)) return tensor.source.read(tensor.offset, byteLength(tensor));
+async function bytesOf(weight: StoredWeight): Promise<Uint8Array> {
+  const { tensor } = weight;
+  if (isAsStored(weight)) return tensor.source.read(tensor.offset, byteLength(tensor));
   return new Uint8Array((await readFloat32(tensor)).buffer);
 }
 
@@ -106,10 +120,15 @@ export function commonFolder(paths: readonly string[]): string | undefined {
   return depth > 1 ? first.slice(0, depth).join("/") : undefined;
 }
 
-function initializer({ name, tensor }: StoredWeight, location: string, offset: number, length: number): TensorProto {
+function initializer(
+  { name, tensor, asStored }: StoredWeight,
+  location: string,
+  offset: number,
+  length: number,
+): TensorProto {
   return create(TensorProtoSchema, {
     name,
-    dataType: ELEMENT_TYPES[initializerType(tensor)],
+    dataType: ELEMENT_TYPES[asStored ? STORED_TYPES[tensor.dtype] : initializerType(tensor)],
     dims: tensor.shape.map(BigInt),
     dataLocation: Location.EXTERNAL,
     externalData: [

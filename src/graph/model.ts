@@ -31,10 +31,18 @@ export interface GraphTarget {
 /** What the CPU's kernels can do. */
 export const CPU_TARGET: GraphTarget = { fusedAttention: true, loops: true };
 
+/** How a graph holds the matrices of its linear layers: as float32, or in blocks of 8 or 4 bits (`quantize.ts`). */
+export const WEIGHT_TYPES = ["fp32", "q8", "q4"] as const;
+
+/** One of {@link WEIGHT_TYPES}. */
+export type WeightType = (typeof WEIGHT_TYPES)[number];
+
 /** A tensor of a checkpoint under the name of its initializer. */
 export interface StoredWeight {
   readonly name: string;
   readonly tensor: StoredTensor;
+  /** The graph takes it in its stored type, whatever that is. Otherwise it is widened to float32 one way or another. */
+  readonly asStored?: boolean | undefined;
 }
 
 /** A graph ready for a session. Its weights are byte ranges of files below `folder`, or of `data` if there is none. */
@@ -46,7 +54,7 @@ export interface GraphModel {
   readonly folder: string | undefined;
   /** All weights, where they could not be mapped; initializers refer to it under the location {@link GATHERED}. */
   readonly data: Uint8Array;
-  /** Bytes the weights take in memory, all as float32. */
+  /** Bytes the weights take in memory: as float32, or as the blocks they are in. */
   readonly weightBytes: number;
 }
 

@@ -171,6 +171,25 @@ describe("the report", () => {
   });
 });
 
+describe("weights in blocks", () => {
+  it.each(["q8", "q4"] as const)("%s: take less, draw another image, and say so", async (weights) => {
+    const held = await Engine.load("tiny", { weights }, resolveModel);
+    try {
+      const { image, report } = await held.draw([FOX], { pixels: "0.06M", seed: 7 });
+      expect([report.weights, fox.report.weights]).toEqual([weights, "fp32"]);
+      expect(report.weightsBytes).toBeLessThan(fox.report.weightsBytes);
+      expect(Buffer.from(image.data).equals(fox.image.data)).toBe(false);
+    } finally {
+      await held.dispose();
+    }
+  });
+
+  it("are refused by a name that is none", async () => {
+    const load = Engine.load("tiny", { weights: "q2" as "q8" }, resolveModel);
+    await expect(load).rejects.toThrow(new OptionError("weights q2: not one of fp32, q8, q4"));
+  });
+});
+
 describe("an AbortSignal", () => {
   it("ends a drawing with its reason, and the next one is as if nothing had been", async () => {
     const controller = new AbortController();

@@ -1,6 +1,10 @@
-import { describe } from "vitest";
-import { at, sum, tabulate, wave } from "../../../test/support/arrays.js";
-import { testOperators } from "../../../test/support/graph.js";
+import { describe, expect, it } from "vitest";
+import { at, sum, tabulate, wave, type NdArray } from "../../../test/support/arrays.js";
+import { noise as randomNumbers } from "../../../test/support/cache.js";
+import { runGraph, storedTensor, testOperators } from "../../../test/support/graph.js";
+import { float32, values } from "../../runtime/tensor.js";
+import { GraphBuilder } from "../builder.js";
+import { CPU_TARGET } from "../model.js";
 import * as linear from "./linear.js";
 
 const X = wave([2, 3, 4]);
@@ -21,3 +25,41 @@ describe("linear layers act on the last axis and keep the others", () => {
     ],
   });
 });
+
+describe.each([
+  // 8-bit levels of weight and product: 1/127 of the largest of a block at most, averaged out over 300 terms.
+  { type: "q8", tolerance: 0.02 },
+  // 4-bit levels: 1/7.
+  { type: "q4", tolerance: 0.2 },
+] as const)("a $type matrix", ({ type, tolerance }) => {
+  const [weight, x, bias] = [noise([37, 300], 1), noise([2, 5, 300], 2), noise([37], 3)];
+
+  it("multiplies as the matrix it stands for", async () => {
+    const g = new GraphBuilder("linear", CPU_TARGET, type);
+    const input = g.input("x", "float32", [2, 5, 300]);
+    const matrix = g.matrix(storedTensor("w", weight));
+    g.output("y", linear.Linear(g, input, matrix, g.weight(storedTensor("b", bias))), "float32", [2, 5, 37]);
+    const { y } = await runGraph(g, { x: float32(Float32Array.from(x.values), x.shape) });
+    const expected = tabulate(
+      [2, 5, 37],
+      (row, token, out) => sum(300, (i) => at(x, row, token, i) * at(weight, out, i)) + at(bias, out),
+    );
+    const difference = values(y!).map((value, i) => Math.abs(value - expected.values[i]!));
+    const length = (all: ArrayLike<number>): number => Math.hypot(...Array.from(all));
+    expect(length(difference) / length(expected.values)).toBeLessThan(tolerance);
+    expect(length(difference)).toBeGreaterThan(0);
+  });
+});
+
+/** Values between −1 and 1 that look random. */
+function noise(shape: number[], seed: number): NdArray {
+  return {
+    shape,
+    values: Array.from(
+      randomNumbers(
+        shape.reduce((a, b) => a * b, 1),
+        seed,
+      ),
+    ),
+  };
+}

@@ -4,8 +4,8 @@
  * values for cross-attention, which the published code computes again at every scale.
  */
 import { sliceRows } from "../../checkpoint/tensor.js";
-import { GraphBuilder, type Value } from "../../graph/builder.js";
-import type { GraphModel } from "../../graph/model.js";
+import { GraphBuilder, type Matrix, type Value } from "../../graph/builder.js";
+import { CPU_TARGET, type GraphModel, type WeightType } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
 import type { Lookup } from "../lookup.js";
@@ -18,9 +18,14 @@ import { blockPrefix } from "./names.js";
  * Outputs: `start` [1, 1, C], the first scale's token; `modulation` [1, 6, C]; `head_modulation` [1, 2, C]; for every
  * layer `text_k.{layer}` [1, H, dim, text], divided by √dim, and `text_v.{layer}` [1, H, text, dim].
  */
-export function buildConditioning(config: InfinityConfig, lookup: Lookup): Promise<GraphModel> {
-  const g = new GraphBuilder("conditioning");
+export function buildConditioning(
+  config: InfinityConfig,
+  lookup: Lookup,
+  weights: WeightType = "fp32",
+): Promise<GraphModel> {
+  const g = new GraphBuilder("conditioning", CPU_TARGET, weights);
   const weight = (name: string): Value => g.weight(lookup(name));
+  const matrix = (name: string): Matrix => g.matrix(lookup(name));
   const { width: C } = config;
   const features = g.input("features", "float32", [1, "text", config.textChannels]);
   const text = op.RmsNormalization(g, features, weight("text_norm.weight"), NORM_EPSILON);
@@ -35,9 +40,9 @@ export function buildConditioning(config: InfinityConfig, lookup: Lookup): Promi
 
   const hidden = op.FastGelu(
     g,
-    op.Linear(g, text, weight("text_proj_for_ca.0.weight"), weight("text_proj_for_ca.0.bias")),
+    op.Linear(g, text, matrix("text_proj_for_ca.0.weight"), weight("text_proj_for_ca.0.bias")),
   );
-  const projected = op.Linear(g, hidden, weight("text_proj_for_ca.2.weight"), weight("text_proj_for_ca.2.bias"));
+  const projected = op.Linear(g, hidden, matrix("text_proj_for_ca.2.weight"), weight("text_proj_for_ca.2.bias"));
   for (let layer = 0; layer < config.depth; layer++) textKeysAndValues(g, config, lookup, projected, layer);
   return g.build();
 }
@@ -66,7 +71,7 @@ function keysAndValues(
   const matrix = lookup(`${prefix}.mat_kv.weight`);
   const C = heads * dim;
   const project = (part: number, bias: string): Value => {
-    const rows = g.weight(sliceRows(matrix, part * C, (part + 1) * C));
+    const rows = g.matrix(sliceRows(matrix, part * C, (part + 1) * C));
     return op.Reshape(g, op.Linear(g, text, rows, g.weight(lookup(`${prefix}.${bias}`))), [0, 0, heads, dim]);
   };
   const keys = op.Transpose(g, project(0, "zero_k_bias"), [0, 2, 3, 1]);

@@ -127,6 +127,28 @@ describe("the graph of a block", () => {
     }
   });
 
+  it.each([
+    // Levels of 8 and 4 bits are 1/127 and 1/7 of a block's largest value apart; errors average out over the products.
+    { weights: "q8", tolerance: 0.03 },
+    { weights: "q4", tolerance: 0.4 },
+  ] as const)("gives nearly the same with its matrices in $weights", async ({ weights, tolerance }) => {
+    const [exact, rounded] = [values((await run(6, HOST)).y!), values((await run(6, { ...HOST, weights })).y!)];
+    const length = (all: Float32Array): number => Math.hypot(...all);
+    const difference = exact.map((value, i) => value - rounded[i]!);
+    expect(length(difference) / length(exact)).toBeLessThan(tolerance);
+    expect(length(difference)).toBeGreaterThan(0);
+  });
+
+  it("takes as many bytes of weights as it says", async () => {
+    const bytes = async (weights: "fp32" | "q8"): Promise<number> =>
+      (await buildLayer(CONFIG, lookupIn(tensors, "memory"), 1, { ...HOST, weights })).weightBytes;
+    // Three of [16, 16] for queries, keys and values, three more, and the MLP's two.
+    const matrices = [...new Array<[number, number]>(6).fill([16, 16]), [24, 16], [16, 24]] as const;
+    const inBlocks = matrices.reduce((sum, [rows]) => sum + rows * (128 + 4), 0);
+    const dense = matrices.reduce((sum, [rows, columns]) => sum + rows * columns * 4, 0);
+    expect((await bytes("fp32")) - dense).toBe((await bytes("q8")) - inBlocks);
+  });
+
   it("hands out the observers' queries in their two forms", async () => {
     const { observed_attention: attention, observed_projected: projected } = await run(2, HOST, noRotation());
     expect(attention?.dims).toEqual([2, ROWS, CONFIG.width]);

@@ -10,8 +10,8 @@
  * tokens; text = text tokens, padded to a common length.
  */
 import { sliceRows, type StoredTensor } from "../../checkpoint/tensor.js";
-import { GraphBuilder, type Value } from "../../graph/builder.js";
-import type { GraphModel, GraphTarget } from "../../graph/model.js";
+import { GraphBuilder, type Matrix, type Value } from "../../graph/builder.js";
+import type { GraphModel, GraphTarget, WeightType } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { headName, storedInput, widen, type StorageType } from "../../cache/storage.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
@@ -25,6 +25,8 @@ export interface LayerOptions {
   readonly target: GraphTarget;
   /** Every head has cached tokens of its own number. Default false: all heads of a layer have equally many. */
   readonly headwise?: boolean | undefined;
+  /** How the block's matrices are held. Default `fp32`. */
+  readonly weights?: WeightType | undefined;
 }
 
 /** The learned factor on the queries of a head is at most exp(ln 100). */
@@ -55,6 +57,7 @@ interface Block {
   /** A tensor of this block by the rest of its name. */
   readonly stored: (name: string) => StoredTensor;
   readonly weight: (name: string) => Value;
+  readonly matrix: (name: string) => Matrix;
 }
 
 /**
@@ -72,14 +75,16 @@ export function buildLayer(
   config: InfinityConfig,
   lookup: Lookup,
   layer: number,
-  { storage, target, headwise }: LayerOptions,
+  { storage, target, headwise, weights }: LayerOptions,
 ): Promise<GraphModel> {
-  const g = new GraphBuilder(`layer ${layer}`, target);
+  const g = new GraphBuilder(`layer ${layer}`, target, weights);
   const stored = (name: string): StoredTensor => lookup(`${blockPrefix(config, layer)}.${name}`);
   const slots = headwise
     ? Array.from({ length: config.heads }, (_, head) => ({ head, heads: 1 }))
     : [{ head: undefined, heads: config.heads }];
-  const block: Block = { g, config, storage, slots, stored, weight: (name) => g.weight(stored(name)) };
+  const weight = (name: string): Value => g.weight(stored(name));
+  const matrix = (name: string): Matrix => g.matrix(stored(name));
+  const block: Block = { g, config, storage, slots, stored, weight, matrix };
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
   const [gamma1, gamma2, scale1, scale2, shift1, shift2] = modulation(block);
   const { q, keys, values } = queriesAndKeys(block, adaptiveNorm(block, x, scale1, shift1));
@@ -151,7 +156,7 @@ function queriesAndKeys(block: Block, x: Value): QueriesAndKeys {
   const { width: C, heads } = config;
   // The three parts of the stored [3C, C] matrix are byte ranges of it, so each is a weight of its own.
   const project = (part: number, bias: string): Value =>
-    op.Linear(g, x, g.weight(sliceRows(stored("sa.mat_qkv.weight"), part * C, (part + 1) * C)), weight(bias));
+    op.Linear(g, x, g.matrix(sliceRows(stored("sa.mat_qkv.weight"), part * C, (part + 1) * C)), weight(bias));
   const angles: [Value, Value] = [
     g.input("cos", "float32", ["tokens", C / heads / 2]),
     g.input("sin", "float32", ["tokens", C / heads / 2]),
@@ -165,13 +170,13 @@ function queriesAndKeys(block: Block, x: Value): QueriesAndKeys {
 
 /** Attention to the cache and to the scale's own tokens. */
 function selfAttention(block: Block, q: Value, keys: readonly Value[], values: readonly Value[]): Value {
-  const { g, slots, weight } = block;
+  const { g, slots, weight, matrix } = block;
   const queries = bySlot(block, q);
   const read = slots.map(({ heads }, i) =>
     op.MultiHeadAttention(g, queries[i]!, keys[i]!, values[i]!, { heads, scale: 1 }),
   );
   const attended = read.length === 1 ? read[0]! : op.Concat(g, read, 2);
-  return op.Linear(g, attended, weight("sa.proj.weight"), weight("sa.proj.bias"));
+  return op.Linear(g, attended, matrix("sa.proj.weight"), weight("sa.proj.bias"));
 }
 
 /** The channels [rows, tokens, C] of each slot. */
@@ -239,19 +244,19 @@ function textInputs({ g, config: { width, heads } }: Block): Text {
  * Attention of the image's tokens to the text. The text is short (at most 512 tokens), so its scores are no larger than
  * the MLP's hidden layer and plain products serve, with a bias for the padding.
  */
-function textAttention({ g, config, weight }: Block, x: Value, { keys, values, bias }: Text): Value {
+function textAttention({ g, config, weight, matrix }: Block, x: Value, { keys, values, bias }: Text): Value {
   const { width: C, heads } = config;
   const dim = C / heads;
   const normed = op.LayerNormalization(g, x, weight("ca_norm.weight"), weight("ca_norm.bias"), NORM_EPSILON);
-  const q = op.Linear(g, normed, weight("ca.mat_q.weight"), weight("ca.mat_q.bias"));
+  const q = op.Linear(g, normed, matrix("ca.mat_q.weight"), weight("ca.mat_q.bias"));
   const byHead = op.Transpose(g, op.Reshape(g, q, [0, 0, heads, dim]), [0, 2, 1, 3]);
   const scores = op.Softmax(g, op.Add(g, op.MatMul(g, byHead, keys), bias));
   const read = op.Transpose(g, op.MatMul(g, scores, values), [0, 2, 1, 3]);
-  return op.Linear(g, op.Reshape(g, read, [0, 0, C]), weight("ca.proj.weight"), weight("ca.proj.bias"));
+  return op.Linear(g, op.Reshape(g, read, [0, 0, C]), matrix("ca.proj.weight"), weight("ca.proj.bias"));
 }
 
 /** The MLP, tanh GELU between its two layers. */
-function feedForward({ g, weight }: Block, x: Value): Value {
-  const hidden = op.Linear(g, x, weight("ffn.fc1.weight"), weight("ffn.fc1.bias"));
-  return op.Linear(g, op.FastGelu(g, hidden), weight("ffn.fc2.weight"), weight("ffn.fc2.bias"));
+function feedForward({ g, weight, matrix }: Block, x: Value): Value {
+  const hidden = op.Linear(g, x, matrix("ffn.fc1.weight"), weight("ffn.fc1.bias"));
+  return op.Linear(g, op.FastGelu(g, hidden), matrix("ffn.fc2.weight"), weight("ffn.fc2.bias"));
 }

@@ -11,7 +11,7 @@ import { full } from "../../cache/policies/full.js";
 import { byHead, type CacheRun, type Plan } from "../../cache/policy.js";
 import type { StorageType } from "../../cache/storage.js";
 import { WatchingCache } from "../../cache/watching-cache.js";
-import type { GraphModel } from "../../graph/model.js";
+import type { GraphModel, WeightType } from "../../graph/model.js";
 import { OptionError } from "../../errors.js";
 import { keepsOutputs } from "../../runtime/device.js";
 import { probeTarget } from "../../runtime/probe.js";
@@ -46,6 +46,8 @@ export interface TransformerOptions extends SessionOptions {
   readonly storage?: StorageType | undefined;
   /** Heads can keep different numbers of tokens, at some cost in time. Default false. */
   readonly headwise?: boolean | undefined;
+  /** How the large matrices are held. Default `fp32`. */
+  readonly weights?: WeightType | undefined;
 }
 
 /** What a layer gives. */
@@ -75,7 +77,7 @@ export class Transformer {
   static async load(
     config: InfinityConfig,
     lookup: Lookup,
-    { storage = "fp32", headwise = false, ...options }: TransformerOptions,
+    { storage = "fp32", headwise = false, weights = "fp32", ...options }: TransformerOptions,
     onPiece: (done: number, total: number) => void = () => undefined,
   ): Promise<Transformer> {
     const onDevice = keepsOutputs(options.device);
@@ -88,12 +90,12 @@ export class Transformer {
       return session;
     };
     try {
-      const conditioning = await load(buildConditioning(config, lookup), options);
+      const conditioning = await load(buildConditioning(config, lookup, weights), options);
       const embedding = await load(buildEmbedding(config, lookup), resident);
       const guidance = await load(buildGuidance(config), resident);
       const layers: Session[] = [];
       for (let layer = 0; layer < config.depth; layer++) {
-        layers.push(await load(buildLayer(config, lookup, layer, { storage, target, headwise }), resident));
+        layers.push(await load(buildLayer(config, lookup, layer, { storage, target, headwise, weights }), resident));
       }
       const head = await load(buildHead(config, lookup, target), options);
       const slot = { heads: headwise ? 1 : config.heads, dim: config.width / config.heads, storage, target };
