@@ -117,18 +117,21 @@ export function allocateScaleKV(
 
 /**
  * Heads by how much they look back: every head keeps the window, and what is left is divided in proportion to the
- * attention that later scales pay to what this head has of the scales so far. `layers` counts heads here, all layers'
- * one after another, and so does the second axis of the result.
+ * attention that later scales pay to what this head has of the scales so far, without the first `sinks`: those are few
+ * tokens, and every head looks at them. `layers` counts heads here, all layers' one after another, and so does the second
+ * axis of the result.
  *
  * @throws OptionError for masses of another shape
  */
-export function allocateByMass(task: AllocationTask & { readonly mass: SegmentMass }): Capacities {
+export function allocateByMass(
+  task: AllocationTask & { readonly mass: SegmentMass; readonly sinks: number },
+): Capacities {
   const { layers: slots, budget, window = WINDOW } = task;
   const masses = task.mass.flat();
   if (masses.length !== slots) throw new OptionError(`attention mass: of ${masses.length} heads, not of ${slots}`);
   return allocate(task, ({ scale, total, rooms }) => {
     const least = rooms.map((room) => Math.min(room, window, budget));
-    const weights = masses.map((sources) => sum(sources.slice(0, scale + 1)));
+    const weights = masses.map((sources) => sum(sources.slice(task.sinks, scale + 1)));
     const more = divideByWeight(total - sum(least), subtract(rooms, least), weights);
     return least.map((tokens, slot) => tokens + more[slot]!);
   });

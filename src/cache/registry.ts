@@ -133,9 +133,9 @@ const RECIPES: Readonly<Record<Exclude<PolicyName, "full">, Recipe>> = {
     cumulative: true,
   },
   adaptive: {
-    make: ({ heads, headStatistics }) =>
-      adaptive({ capacities: allocateByMass({ ...heads, mass: headStatistics().mass }) }),
+    make: ({ heads, headStatistics }) => adaptive({ capacities: allocateByMass({ ...heads, ...headStatistics() }) }),
     headwise: true,
+    cumulative: true,
   },
 };
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { scheduleFor, TEMPLATE_RATIOS } from "../models/infinity/schedule.js";
 import type { MapSize } from "./policy.js";
-import { centreTokens, observationWindow, recentWindow } from "./window.js";
+import { centreTokens, observationWindow, recentWindow, spreadTokens } from "./window.js";
 
 const square = (side: number): MapSize => ({ height: side, width: side });
 
@@ -113,6 +113,20 @@ describe("recentWindow", () => {
         expect(positions).toHaveLength(Math.min(size, cached + fresh));
         expect(positions.at(-1)).toBe(cached + fresh - 1);
         expect(observers).toEqual(positions.map((position) => (position < cached ? 0 : position - cached)));
+      }),
+    );
+  });
+});
+
+describe("spreadTokens", () => {
+  it("takes the middles of equal parts, or all there are", () => {
+    expect(spreadTokens(12, 4)).toEqual([1, 4, 7, 10]);
+    expect(spreadTokens(3, 4)).toEqual([0, 1, 2]);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 100 }), (fresh, count) => {
+        const tokens = spreadTokens(fresh, count);
+        expect(tokens).toHaveLength(Math.min(fresh, count));
+        expectSortedUniqueInside(tokens, fresh);
       }),
     );
   });
