@@ -74,11 +74,11 @@ describe("generate", () => {
     inTemporaryFolder(async (folder) => {
       const engine = new FakeEngine();
       const printed = await generate(engine, "a fox", "a hare", "--seed", "7", "--out", join(folder, "x.png"));
-      expect(engine.calls).toMatchObject([{ model: "tiny", prompts: ["a fox", "a hare"], drawing: { seed: 7 } }]);
+      expect(engine.calls).toMatchObject([{ model: "stickers", prompts: ["a fox", "a hare"], drawing: { seed: 7 } }]);
       expect(engine.disposed).toBe(1);
       expect((await readdir(folder)).sort()).toEqual(["x-0.png", "x-1.png"]);
       expect((await sharp(join(folder, "x-1.png")).raw().toBuffer())[0]).toBe(1);
-      expect(printed).toContain("tiny on cpu, full cache in fp32: 2 images, 1 scales, 1 tokens each");
+      expect(printed).toContain("stickers on cpu, full cache in fp32: 2 images, 1 scales, 1 tokens each");
       expect(printed).toContain("random");
     }));
 

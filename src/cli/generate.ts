@@ -1,7 +1,7 @@
 /** `scalekv generate`: prompts in, image files and a report out. */
 import { Command } from "commander";
 import type { Pipeline } from "../generate/types.js";
-import { DEFAULT_MODEL, EMBEDDED_MODEL } from "../models/catalogue.js";
+import { DEFAULT_MODEL } from "../models/catalogue.js";
 import { comparisonJson, formatComparison } from "./compare-report.js";
 import { compare, prepareComparison, type ComparisonOutputs, type DrawOnce } from "./compare.js";
 import { addDrawFlags, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
@@ -17,10 +17,15 @@ interface GenerateFlags extends DrawFlags, OutputFlags {
 }
 
 /** Nobody should wonder at the picture of a first try. */
-const EMBEDDED_NOTE = `
-${EMBEDDED_MODEL} ships with the package; its weights are random, so its images are noise.
-"scalekv download infinity-2b" fetches a trained model.
-`;
+const NOTES: Readonly<Record<string, string>> = {
+  stickers: `
+stickers ships with the package; it is small and knows 24 objects (models/stickers/README.md).
+"scalekv download infinity-2b" fetches a published model.
+`,
+  tiny: `
+tiny ships with the package; its weights are random, so its images are noise.
+`,
+};
 
 /** The engine is large, so it is read only once all flags have proved good. */
 const loadEngine = async (): Promise<Pipeline> => (await import("../generate/pipeline.js")).pipeline;
@@ -76,7 +81,7 @@ async function generate(
     }
   });
   process.stdout.write(flags.json ? `${JSON.stringify(json, null, 2)}\n` : text);
-  if (flags.model === EMBEDDED_MODEL && !flags.json) process.stdout.write(EMBEDDED_NOTE);
+  if (!flags.json) process.stdout.write(NOTES[flags.model] ?? "");
 }
 
 async function drawAndWrite(drawOnce: DrawOnce, outputs: Outputs): Promise<Printable> {

@@ -40,14 +40,17 @@ export interface PublishedModel {
   readonly bits: number;
 }
 
-/** The model that ships with the package. */
-export const EMBEDDED_MODEL = "tiny";
-
-/** The model where none is named. */
-export const DEFAULT_MODEL = EMBEDDED_MODEL;
-
 /** What a model that is none of the published ones draws with: the smallest size class, as no file tells its own. */
 export const UNPUBLISHED_DEFAULTS: ModelDefaults = { pixels: "0.06M", guidance: 4, temperature: 1 };
+
+/** The models that ship with the package, and what they draw with: a small trained one, and one of random weights. */
+export const EMBEDDED_MODELS: ReadonlyMap<string, ModelDefaults> = new Map([
+  ["stickers", { pixels: "0.06M", guidance: 2, temperature: 0.5 }],
+  ["tiny", UNPUBLISHED_DEFAULTS],
+]);
+
+/** The model where none is named. */
+export const DEFAULT_MODEL = "stickers";
 
 /** Transformers the published code names, by depth, width and heads. */
 export const TRANSFORMER_SIZES = {

@@ -17,13 +17,14 @@ import {
 } from "./assemble.js";
 import {
   DEFAULT_MODEL,
-  EMBEDDED_MODEL,
+  EMBEDDED_MODELS,
   FLAN_T5_XL,
   FLAN_T5_XL_CHANNELS,
   FLAN_T5_XL_NAME,
   publishedBySize,
   publishedModel,
   publishedNames,
+  type ModelDefaults,
   type PublishedModel,
 } from "./catalogue.js";
 import { snapshotFolder } from "./hub-cache.js";
@@ -74,16 +75,21 @@ interface Place {
   readonly transformer?: string;
   readonly vae?: string;
   readonly published?: PublishedModel;
+  /** Of a model that ships with the package. */
+  readonly defaults?: ModelDefaults;
 }
 
 async function locate(model: string): Promise<Place> {
   // src/models/ and dist/models/ are equally deep below the package's root.
-  if (model === EMBEDDED_MODEL) return { folder: fileURLToPath(new URL(`../../models/${model}`, import.meta.url)) };
+  const defaults = EMBEDDED_MODELS.get(model);
+  if (defaults) return { defaults, folder: fileURLToPath(new URL(`../../models/${model}`, import.meta.url)) };
   const published = publishedModel(model);
   if (published) return { published, ...(await cachedFiles(published)) };
   const found = await lookAt(model);
   if (!found) {
-    throw new ModelError(`${model}: neither a folder nor a model's name (${EMBEDDED_MODEL}, ${publishedNames()})`);
+    throw new ModelError(
+      `${model}: neither a folder nor a model's name (${[...EMBEDDED_MODELS.keys()].join(", ")}, ${publishedNames()})`,
+    );
   }
   return found.folder ? { folder: model } : { folder: dirname(model), transformer: model };
 }
@@ -112,7 +118,8 @@ async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): P
   );
   const vaePath = options.vae ?? place.vae;
   const vae = vaePath === undefined ? fittingVae(found, transformer, place) : await shelf.require(vaePath, "vae");
-  const parts = joinParts(transformer, vae, place.published);
+  const joined = joinParts(transformer, vae, place.published);
+  const parts = { ...joined, defaults: place.defaults ?? joined.defaults };
   if (options.textEncoder === false) return parts;
   return { ...parts, textEncoder: await textEncoderFor(parts.infinity.config, found, place, options, shelf) };
 }

@@ -12,7 +12,7 @@ describe("scalekv calibrate", () => {
     inTemporaryFolder(async (folder) => {
       const [prompts, out, picture] = ["prompts.txt", "budget.json", "scores.png"].map((name) => join(folder, name));
       await writeFile(prompts!, "a red fox in the snow\r\n\r\n  a lighthouse  \n");
-      const size = ["--pixels", "0.06M"];
+      const size = ["--model", "tiny", "--pixels", "0.06M"];
       const args = ["--prompts", prompts!, "--budget", "10%", "--out", out!, "--picture", picture!];
       const { code, stdout, stderr } = await scalekv("calibrate", ...args, ...size, "--drafters", "2");
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

@@ -9,7 +9,7 @@ import { scalekv } from "../support/command.js";
 import { inTemporaryFolder } from "../support/temporary.js";
 
 /** Sixty tokens a layer, of 265 that seven scales up to 16×16 leave. */
-const SMALL = ["generate", "a red fox in the snow", "--seed", "7", "--pixels", "0.06M"] as const;
+const SMALL = ["generate", "a red fox in the snow", "--model", "tiny", "--seed", "7", "--pixels", "0.06M"] as const;
 const COMPRESSED = ["--policy", "scalekv", "--budget", "60"] as const;
 
 interface Printed extends ComparedRun {

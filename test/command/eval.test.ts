@@ -22,7 +22,7 @@ describe("scalekv eval cache", () => {
         string,
       ];
       await writeFile(prompts, "a red fox\n\na lighthouse\na kite\n");
-      const small = ["--pixels", "0.06M"];
+      const small = ["--model", "tiny", "--pixels", "0.06M"];
       expect(
         await scalekv("calibrate", "--prompts", prompts, "--budget", "20%", "--out", budget, ...small),
       ).toMatchObject({ code: 0 });

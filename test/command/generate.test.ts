@@ -10,7 +10,7 @@ import { inTemporaryFolder } from "../support/temporary.js";
 
 const PROMPT = "a red fox in the snow";
 /** The smallest class, 7 scales up to 16×16 tokens. */
-const SMALL = ["--pixels", "0.06M"] as const;
+const SMALL = ["--model", "tiny", "--pixels", "0.06M"] as const;
 
 describe("scalekv generate", () => {
   it("draws the same file for the same seed and another for another seed", () =>
@@ -33,7 +33,7 @@ describe("scalekv generate", () => {
 
   it("draws a batch, prints its report as JSON, and gives each prompt the image it would have alone", () =>
     inTemporaryFolder(async (folder) => {
-      const size = ["--size", "192x320", "--seed", "3"];
+      const size = ["--model", "tiny", "--size", "192x320", "--seed", "3"];
       const together = join(folder, "fox-{i}.png");
       const { code, stdout } = await scalekv("generate", PROMPT, "a lighthouse", ...size, "--out", together, "--json");
       expect(code).toBe(0);
@@ -54,6 +54,28 @@ describe("scalekv generate", () => {
       const alone = join(folder, "alone.png");
       await scalekv("generate", "a lighthouse", ...size, "--out", alone);
       expect((await readFile(alone)).equals(await readFile(join(folder, "fox-1.png")))).toBe(true);
+    }));
+
+  it("draws what it is asked for with the model that ships with the package", () =>
+    inTemporaryFolder(async (folder) => {
+      const out = join(folder, "apple.png");
+      const { code, stdout } = await scalekv(
+        "generate",
+        "a red apple on a blue background",
+        "--seed",
+        "1",
+        "--out",
+        out,
+      );
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/^stickers on cpu/);
+      expect(stdout).toContain("stickers ships with the package; it is small and knows 24 objects");
+      const { data, info } = await sharp(out).raw().toBuffer({ resolveWithObject: true });
+      expect([info.width, info.height]).toEqual([128, 128]);
+      const at = (x: number, y: number): number[] => [...data.subarray((y * 128 + x) * 3, (y * 128 + x) * 3 + 3)];
+      const [corner, middle] = [at(6, 6), at(64, 74)] as [[number, number, number], [number, number, number]];
+      expect(corner[2]).toBeGreaterThan(corner[0] + 60);
+      expect(middle[0]).toBeGreaterThan(middle[2] + 60);
     }));
 
   it("writes a preview after every scale but the last", () =>
@@ -77,7 +99,7 @@ describe("scalekv generate", () => {
   it("stops at Ctrl-C with code 130 and leaves no image", () =>
     inTemporaryFolder(async (folder) => {
       const previews = join(folder, "previews");
-      const args = ["--pixels", "1M", "--previews", previews, "--out", join(folder, "fox.png")];
+      const args = ["--model", "tiny", "--pixels", "1M", "--previews", previews, "--out", join(folder, "fox.png")];
       const { interrupt, finished } = startScalekv("generate", PROMPT, ...args);
       const started = async (): Promise<boolean> => (await readdir(previews).catch(() => [])).length > 0;
       await expect.poll(started, { timeout: 30_000 }).toBe(true);

@@ -137,7 +137,8 @@ describe("a folder", () => {
 describe("the embedded model", () => {
   it("is whole, and the default", async () => {
     const model = await resolveModel();
-    expect(model.name).toBe("tiny");
+    expect(model.name).toBe("stickers");
+    expect(model.defaults).toEqual({ pixels: "0.06M", guidance: 2, temperature: 0.5 });
     expect(model.textEncoder.config.width).toBe(model.infinity.config.textChannels);
     await model.close();
   });
@@ -232,7 +233,7 @@ describe("a name", () => {
 
   it("is refused where nothing is called so", async () => {
     await expect(resolveModel("infinity-3b")).rejects.toThrow(
-      "infinity-3b: neither a folder nor a model's name (tiny, infinity-2b, infinity-8b, infinity-8b-512, infinity-125m)",
+      "infinity-3b: neither a folder nor a model's name (stickers, tiny, infinity-2b, infinity-8b, infinity-8b-512, infinity-125m)",
     );
   });
 });

@@ -1,0 +1,48 @@
+"""Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon): momentum whose singular values are made equal.
+
+The post finds that transformers learn from fewer examples with it than with AdamW. What is no matrix stays with AdamW.
+"""
+
+import torch
+
+# Coefficients of the post's quintic iteration, which brings singular values of 0..1 close to 1 in five steps.
+A, B, C = 3.4445, -4.7750, 2.0315
+
+
+def orthogonal(g, steps=5):
+    """The nearest (semi-)orthogonal matrix, roughly. g [n, rows, columns], in bf16 as the post has it."""
+    x = g.bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    tall = x.shape[1] > x.shape[2]
+    x = x.transpose(1, 2) if tall else x
+    for _ in range(steps):
+        square = x @ x.transpose(1, 2)
+        x = A * x + (B * square + C * square @ square) @ x
+    return (x.transpose(1, 2) if tall else x).to(g.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """For matrices [rows, columns]; two or three squares on top of each other are queries, keys or values, one each."""
+
+    def __init__(self, params, lr, momentum=0.95, weight_decay=0.0):
+        super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self.update(p, group)
+
+    def update(self, p, group):
+        """Decays p and moves it by lr along the orthogonalised, Nesterov-corrected momentum."""
+        state, beta = self.state[p], group["momentum"]
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(p)
+        state["momentum"].lerp_(p.grad, 1 - beta)
+        along = p.grad.lerp(state["momentum"], beta)
+        rows, columns = p.shape
+        stacked = rows // columns if rows in (2 * columns, 3 * columns) else 1
+        move = orthogonal(along.view(stacked, rows // stacked, columns)).view(rows, columns)
+        p.mul_(1 - group["lr"] * group["weight_decay"])
+        p.add_(move, alpha=-group["lr"] * max(1.0, rows / stacked / columns) ** 0.5)
