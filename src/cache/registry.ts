@@ -57,7 +57,7 @@ export interface CachePolicyOptions {
    * it or a calibrated budget; `scalekv` takes its roles from it.
    */
   readonly calibration?: Budget | undefined;
-  /** ScaleKV's scoring rule: the published code's (`reference`, the default) or the paper's (`paper`). */
+  /** ScaleKV's scoring rule: the paper's (`paper`, the default) or the published code's (`reference`). */
   readonly scoring?: ScaleKVScoring | undefined;
 }
 

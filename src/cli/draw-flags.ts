@@ -131,7 +131,10 @@ function addCacheFlags(command: Command): Command {
     .option("--budget <amount>", "how much stays: 10%, 650 (tokens a layer), 200MiB, or a budget file (.json)")
     .option("--calibration <file>", "a budget file whose statistics are used, where --budget is an amount (.json)")
     .addOption(
-      new Option("--scoring <rule>", "ScaleKV's, as published or of the paper").choices(["reference", "paper"]),
+      new Option("--scoring <rule>", "ScaleKV's: the published code's or the paper's (default: paper)").choices([
+        "reference",
+        "paper",
+      ]),
     )
     .addOption(new Option("--storage <type>", "how the cache is stored (default: fp32)").choices(STORAGE_TYPES));
 }

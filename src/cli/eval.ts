@@ -45,7 +45,7 @@ export function evalCommand(load: () => Promise<Pipeline> = loadEngine): Command
     )
     .option(
       "--policies <name,...>",
-      "scalekv-paper is scalekv with --scoring paper",
+      "scalekv-reference is scalekv with --scoring reference",
       parsePolicies,
       parsePolicies(DEFAULT_POLICIES),
     )
@@ -61,9 +61,9 @@ export function evalCommand(load: () => Promise<Pipeline> = loadEngine): Command
 
 function parsePolicies(text: string): PolicyVariant[] {
   return text.split(",").map((name) => {
-    if (name === "scalekv-paper") return { policy: "scalekv", scoring: "paper" };
+    if (name === "scalekv-reference") return { policy: "scalekv", scoring: "reference" };
     if (name === "full" || !POLICY_NAMES.includes(name as PolicyName)) {
-      const names = [...POLICY_NAMES.filter((policy) => policy !== "full"), "scalekv-paper"];
+      const names = [...POLICY_NAMES.filter((policy) => policy !== "full"), "scalekv-reference"];
       throw new OptionError(`--policies ${name}: not one of ${names.join(", ")}`);
     }
     return { policy: name as Contender["policy"] };

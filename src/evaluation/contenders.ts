@@ -5,7 +5,7 @@ import type { StorageType } from "../cache/storage.js";
 
 /** A compressed cache. */
 export interface Contender {
-  /** Its own among all, and fit for a folder: `scalekv-paper-10%-int8`. */
+  /** Its own among all, and fit for a folder: `scalekv-reference-10%-int8`. */
   readonly name: string;
   readonly policy: Exclude<PolicyName, "full">;
   readonly scoring?: ScaleKVScoring | undefined;
@@ -14,7 +14,7 @@ export interface Contender {
   readonly storage: StorageType;
 }
 
-/** A policy with, for ScaleKV, its scoring rule: `scalekv` or `scalekv-paper`. */
+/** A policy with, for ScaleKV, its scoring rule: `scalekv` or `scalekv-reference`. */
 export type PolicyVariant = Pick<Contender, "policy" | "scoring">;
 
 /** All combinations, policies outermost: rows of a table as one reads them. */
@@ -38,5 +38,5 @@ export function contendersOf(
 
 /** How a variant is called. */
 export function variantName({ policy, scoring }: PolicyVariant): string {
-  return scoring === "paper" ? `${policy}-paper` : policy;
+  return scoring === "reference" ? `${policy}-reference` : policy;
 }

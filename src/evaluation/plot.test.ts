@@ -9,11 +9,11 @@ const SUMMARY: Summary = {
 };
 
 it("names contenders apart", () => {
-  const policies = [{ policy: "scalekv" }, { policy: "scalekv", scoring: "paper" }, { policy: "h2o" }] as const;
+  const policies = [{ policy: "scalekv" }, { policy: "scalekv", scoring: "reference" }, { policy: "h2o" }] as const;
   const names = contendersOf(policies, ["10%", "4%"], ["fp32", "int8"]).map(({ name }) => name);
   expect(names.slice(0, 6)).toEqual([
     ...["scalekv-10%", "scalekv-4%", "scalekv-10%-int8", "scalekv-4%-int8"],
-    ...["scalekv-paper-10%", "scalekv-paper-4%"],
+    ...["scalekv-reference-10%", "scalekv-reference-4%"],
   ]);
   expect(new Set(names).size).toBe(12);
 });

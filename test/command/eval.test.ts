@@ -80,7 +80,7 @@ describe("scalekv eval cache", () => {
   it.each([
     [
       ["--policies", "full"],
-      "--policies full: not one of scalekv, snapkv, pyramidkv, streaming-llm, sliding-window, h2o, heatkv, hack, adaptive, scalekv-paper",
+      "--policies full: not one of scalekv, snapkv, pyramidkv, streaming-llm, sliding-window, h2o, heatkv, hack, adaptive, scalekv-reference",
     ],
     [["--policies", "heatkv"], "--policies heatkv: needs --calibration"],
     [["--budgets", "10%,x"], "budget x: not a share (10%), tokens a layer (650) or memory (200KiB, 200MiB, 2GiB)"],

@@ -14,7 +14,7 @@ for (const policy of POLICY_NAMES) {
     policy === "heatkv" ? { fills: false, least: 60 } : {},
   );
 }
-conformance("scalekv as the paper has it", (task, budget) =>
-  choosePolicy({ policy: "scalekv", budget, scoring: "paper" }, task),
+conformance("scalekv as the published code has it", (task, budget) =>
+  choosePolicy({ policy: "scalekv", budget, scoring: "reference" }, task),
 );
 conformance("scalekv without a calibration", (task, budget) => choosePolicy({ policy: "scalekv", budget }, task));
