@@ -33,6 +33,11 @@ export function spreadTokens(fresh: number, count: number): number[] {
   return Array.from({ length: chosen }, (_, i) => Math.floor(((i + 0.5) * fresh) / chosen));
 }
 
+/** The first `first` positions and the latest `latest` of `length`, which are no fewer than both. */
+export function firstAndLatest(first: number, latest: number, length: number): number[] {
+  return [...new Array<number>(first).keys(), ...Array.from({ length: latest }, (_, i) => length - latest + i)];
+}
+
 /** A window at its place in a layer's cache. */
 export interface Window {
   /** Sorted positions in the cache. */

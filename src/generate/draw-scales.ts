@@ -44,9 +44,10 @@ export interface Drawing {
 /** Draws all scales into `codes`. */
 export async function drawScales(drawing: Drawing): Promise<void> {
   const { settings, transformer, text, codes } = drawing;
+  const garbage = new Garbage();
   for (const [scale, map] of settings.schedule.maps.entries()) {
     const start = scale === 0 ? text.start : await embedScale(drawing, scale, map);
-    const hidden = await runLayers(drawing, start, scale, map);
+    const hidden = await runLayers(drawing, start, scale, map, garbage);
     const logits = mixLogits(drawing, await transformer.logits(hidden, text), scale);
     codes.add(scale, drawing.chooseBits(scale, logits));
     await drawing.onScale?.(scale);
@@ -61,7 +62,25 @@ function embedScale({ transformer, text, batch, codes }: Drawing, scale: number,
   return transformer.embed(rows, text.rows, mapTokens(map), scale);
 }
 
-async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: ScaleSize): Promise<Tensor> {
+/** Dead copies since they were last collected. */
+class Garbage {
+  private bytes = 0;
+
+  async add(bytes: number): Promise<void> {
+    this.bytes += bytes;
+    if (this.bytes <= MOST_GARBAGE) return;
+    await collectGarbage();
+    this.bytes = 0;
+  }
+}
+
+async function runLayers(
+  drawing: Drawing,
+  start: Tensor,
+  scale: number,
+  map: ScaleSize,
+  garbage: Garbage,
+): Promise<Tensor> {
   const { transformer, settings, text, cache } = drawing;
   const { schedule, guidance, guideAfter } = settings;
   const context: ScaleContext = {
@@ -73,18 +92,15 @@ async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: Sc
     remember: scale < cache.scales,
   };
   let x = start;
-  let garbage = 0;
   for (let layer = 0; layer < transformer.config.depth; layer++) {
     drawing.checkpoint();
     const { y, kept } = await transformer.layer(layer, x, context);
     if (kept) drawing.onKept?.(scale, layer, kept);
     x = y;
-    // The state, its keys and its values each leave a copy behind.
-    garbage += 3 * y.size * Float32Array.BYTES_PER_ELEMENT;
-    if (garbage > MOST_GARBAGE) {
-      await collectGarbage();
-      garbage = 0;
-    }
+    // The state, its keys and its values each leave a copy behind; where tokens were chosen, so do they, and the layer's
+    // cache from before.
+    const copies = 3 * y.size * Float32Array.BYTES_PER_ELEMENT;
+    await garbage.add(kept ? copies + (2 * cache.bytes) / transformer.config.depth : copies);
     if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
     drawing.onLayer?.(scale, layer);
   }

@@ -12,8 +12,9 @@
  * cache; recent tokens, which H2O and HACK keep, cost 1 dB at 40 % (docs/LOG.md). HACK leads it below 40 %.
  */
 import { historyAfter } from "../../budget/maps.js";
-import { planHeads, type Policy, type Scoring } from "../policy.js";
-import { spreadTokens } from "../window.js";
+import { GIVEN_ATTENTION, keepHeavyHitters } from "../heavy-hitters.js";
+import { planHeads, type Policy } from "../policy.js";
+import { firstAndLatest } from "../window.js";
 
 /** What the policy keeps. */
 export interface AdaptiveOptions {
@@ -27,32 +28,15 @@ const FIRST_SCALES = 2;
 /** Queries of a scale that are asked. */
 const OBSERVERS = 32;
 
-const SCORING: Scoring = {
-  queries: "attention",
-  contribution: "weight",
-  pooling: { kind: "max", size: 1 },
-  exclusion: "after",
-  cumulative: true,
-};
-
 /** The adaptive policy under given capacities. */
 export function adaptive({ capacities }: AdaptiveOptions): Policy {
   return {
     name: "adaptive",
     plan: (run) => {
-      const history = historyAfter(run.maps);
-      const first = history[FIRST_SCALES - 1] ?? 0;
-      return planHeads(
-        run,
-        ({ slot, scale, cached, fresh }) => {
-          // What is never evicted from need not be judged; all else is, from the first scale on, for the sums' sake.
-          if (history.every((tokens, k) => capacities[k]![slot]! >= tokens)) return { kind: "none" };
-          const capacity = Math.min(capacities[scale]![slot]!, cached + fresh);
-          const window = [...new Array<number>(Math.min(first, capacity)).keys()];
-          return { kind: "scored", capacity, window, observers: spreadTokens(fresh, OBSERVERS) };
-        },
-        SCORING,
-      );
+      const first = historyAfter(run.maps)[FIRST_SCALES - 1] ?? 0;
+      const window = (_: number, capacity: number, length: number): number[] =>
+        firstAndLatest(Math.min(first, capacity), 0, length);
+      return planHeads(run, keepHeavyHitters(run, { capacities, observers: OBSERVERS, window }), GIVEN_ATTENTION);
     },
   };
 }

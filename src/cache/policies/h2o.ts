@@ -9,9 +9,9 @@
  * each scale (all of them where the map has no more), so no queries × keys matrix of a whole map is ever held; every
  * scale from 8 × 8 on counts the same. Default 64, as in calibration.
  */
-import { historyAfter } from "../../budget/maps.js";
-import { planEvictions, type Policy, type Scoring } from "../policy.js";
-import { spreadTokens } from "../window.js";
+import { GIVEN_ATTENTION, keepHeavyHitters } from "../heavy-hitters.js";
+import { planEvictions, type Policy } from "../policy.js";
+import { firstAndLatest } from "../window.js";
 
 /** What H2O keeps. */
 export interface H2oOptions {
@@ -23,33 +23,12 @@ export interface H2oOptions {
   readonly recent?: number | undefined;
 }
 
-const SCORING: Scoring = {
-  queries: "attention",
-  contribution: "weight",
-  pooling: { kind: "max", size: 1 },
-  exclusion: "after",
-  cumulative: true,
-};
-
 /** H2O under given capacities. */
 export function h2o({ capacities, observers = 64, recent = 0.5 }: H2oOptions): Policy {
+  const window = (_: number, capacity: number, length: number): number[] =>
+    firstAndLatest(0, Math.floor(capacity * recent), length);
   return {
     name: "h2o",
-    plan: (run) => {
-      const history = historyAfter(run.maps);
-      return planEvictions(
-        run,
-        ({ scale, slot: layer, cached, fresh }) => {
-          // What is never evicted from need not be judged; all else is, from the first scale on, for the sums' sake.
-          if (history.every((tokens, k) => capacities[k]![layer]! >= tokens)) return { kind: "none" };
-          const length = cached + fresh;
-          const capacity = Math.min(capacities[scale]![layer]!, length);
-          const latest = Math.floor(capacity * recent);
-          const window = Array.from({ length: latest }, (_, i) => length - latest + i);
-          return { kind: "scored", capacity, window, observers: spreadTokens(fresh, observers) };
-        },
-        SCORING,
-      );
-    },
+    plan: (run) => planEvictions(run, keepHeavyHitters(run, { capacities, observers, window }), GIVEN_ATTENTION),
   };
 }

@@ -14,8 +14,9 @@
  * is cached here.
  */
 import { historyAfter } from "../../budget/maps.js";
-import { planHeads, type CacheRun, type Eviction, type Plan, type Policy, type Scoring } from "../policy.js";
-import { spreadTokens } from "../window.js";
+import { GIVEN_ATTENTION, keepHeavyHitters } from "../heavy-hitters.js";
+import { planHeads, type Policy } from "../policy.js";
+import { firstAndLatest } from "../window.js";
 
 /** What HACK keeps. */
 export interface HackOptions {
@@ -31,39 +32,18 @@ const FIRST_SCALES = 2;
 /** Queries of a scale that are asked. */
 const OBSERVERS = 32;
 
-const SCORING: Scoring = {
-  queries: "attention",
-  contribution: "weight",
-  pooling: { kind: "max", size: 1 },
-  exclusion: "after",
-  cumulative: true,
-};
-
 /** HACK under given capacities and kinds of heads. */
-export function hack(options: HackOptions): Policy {
-  return { name: "hack", plan: (run) => plan(run, options) };
-}
-
-function plan(run: CacheRun, { capacities, contextual }: HackOptions): Plan {
-  const history = historyAfter(run.maps);
-  const first = history[FIRST_SCALES - 1] ?? 0;
-  return planHeads(
-    run,
-    ({ slot, scale, cached, fresh }): Eviction => {
-      // What is never evicted from need not be judged; all else is, from the first scale on, for the sums' sake.
-      if (history.every((tokens, k) => capacities[k]![slot]! >= tokens)) return { kind: "none" };
-      const length = cached + fresh;
-      const capacity = Math.min(capacities[scale]![slot]!, length);
-      const window = contextual[slot] ? [] : firstAndRecent(capacity, length, first);
-      return { kind: "scored", capacity, window, observers: spreadTokens(fresh, OBSERVERS) };
+export function hack({ capacities, contextual }: HackOptions): Policy {
+  return {
+    name: "hack",
+    plan: (run) => {
+      const first = historyAfter(run.maps)[FIRST_SCALES - 1] ?? 0;
+      const window = (slot: number, capacity: number, length: number): number[] => {
+        if (contextual[slot]) return [];
+        const sinks = Math.min(first, capacity);
+        return firstAndLatest(sinks, Math.floor((capacity - sinks) / 2), length);
+      };
+      return planHeads(run, keepHeavyHitters(run, { capacities, observers: OBSERVERS, window }), GIVEN_ATTENTION);
     },
-    SCORING,
-  );
-}
-
-/** The first tokens, and the latest of the others: half of the room that is left. */
-function firstAndRecent(capacity: number, length: number, first: number): number[] {
-  const sinks = Math.min(first, capacity);
-  const recent = Math.floor((capacity - sinks) / 2);
-  return [...new Array<number>(sinks).keys(), ...Array.from({ length: recent }, (_, i) => length - recent + i)];
+  };
 }

@@ -6,6 +6,7 @@
  * alone. Default sinks: 4, the paper's number for language models; here they are the first map and most of the second.
  */
 import { planEvictions, type Policy } from "../policy.js";
+import { firstAndLatest } from "../window.js";
 
 /** What StreamingLLM keeps. */
 export interface StreamingOptions {
@@ -24,8 +25,7 @@ export function streamingLlm({ capacities, sinks = 4 }: StreamingOptions): Polic
         const capacity = capacities[scale]![layer]!;
         if (length <= capacity) return { kind: "none" };
         const first = Math.min(sinks, capacity);
-        const recent = Array.from({ length: capacity - first }, (_, i) => length - (capacity - first) + i);
-        return { kind: "fixed", positions: [...new Array<number>(first).keys(), ...recent] };
+        return { kind: "fixed", positions: firstAndLatest(first, capacity - first, length) };
       }),
   };
 }
