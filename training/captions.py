@@ -65,9 +65,9 @@ def backdrop(rng):
     return ["white"] if rng.random() < 0.15 else [rng.choice(list(COLOURS))]
 
 
-def any_scene(rng, library):
-    """A scene, held out or not."""
-    kind = rng.choices(KINDS, SHARES)[0]
+def any_scene(rng, library, shares=SHARES):
+    """A scene, held out or not. `shares` says how often each of KINDS comes."""
+    kind = rng.choices(KINDS, shares)[0]
     scene = {
         "kind": kind,
         "names": rng.sample(library.names, 2 if kind == "two" else 1),
@@ -83,10 +83,10 @@ def any_scene(rng, library):
     return scene
 
 
-def plan(rng, library):
+def plan(rng, library, shares=SHARES):
     """A scene that may be trained on. `rng` is a random.Random."""
     while True:
-        scene = any_scene(rng, library)
+        scene = any_scene(rng, library, shares)
         if not held_out(scene):
             return scene
 

@@ -46,6 +46,7 @@ def arguments():
     add("--tokenizer", required=True, help="folder with tokenizer.json")
     add("--init", help="checkpoint or model folder to start from, with a fresh optimiser")
     add("--fresh", type=float, default=0.25, help="share of scenes that were not seen before")
+    add("--shares", default=",".join(map(str, captions.SHARES)), help="how often one object comes, two, some of a kind")
     add("--depth", type=int, default=8)
     add("--width", type=int, default=192)
     add("--heads", type=int, default=4)
@@ -96,6 +97,7 @@ class Lessons:
         self.painter = scene.load(args.data, args.size, device, args.names, args.styles)
         self.library, self.tokenizer = self.painter.library, Tokenizer(args.tokenizer)
         self.rng = random.Random(rank)
+        self.shares = [float(share) for share in args.shares.split(",")]
         self.seen = []  # (scene, features [d, H, W])
 
     @torch.no_grad()
@@ -111,7 +113,7 @@ class Lessons:
         if len(self.seen) < MIN_SEEN:
             fresh = count
         old = self.rng.choices(self.seen, k=count - fresh) if fresh < count else []
-        scenes = [captions.plan(self.rng, self.library) for _ in range(fresh)]
+        scenes = [captions.plan(self.rng, self.library, self.shares) for _ in range(fresh)]
         new = list(zip(scenes, self.encode(scenes))) if scenes else []
         if self.args.fresh < 1:
             self.seen += new

@@ -179,6 +179,7 @@ describe("buildSelect", () => {
       if (!scoring.cumulative) continue;
       const given = givenScores(judged, scoring);
       const scoresOfLane = values(keptScores!).subarray(lane * eviction.capacity, (lane + 1) * eviction.capacity);
+      // Shares of attention: at most some tens of observers, each summed over a softmax in float32.
       positions[lane]!.forEach((position, i) => expect(scoresOfLane[i]).toBeCloseTo(given[position]!, 3));
     }
     expectKept(kept, stored, positions);

@@ -2,6 +2,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
+import { fakeResult } from "../../test/support/report.js";
 import { inTemporaryFolder } from "../../test/support/temporary.js";
 import type { CachePolicyOptions, DrawResult } from "../generate/types.js";
 import { compare, prepareComparison, type DrawOnce } from "./compare.js";
@@ -24,23 +25,7 @@ function drawn(prompts: number, cache: CachePolicyOptions | undefined, off: numb
     prompt: `prompt ${i}`,
     seed: 7,
   }));
-  const report = {
-    model: "fake",
-    device: "cpu",
-    policy,
-    images: prompts,
-    schedule: [{ height: 1, width: 1 }],
-    tokens: 1,
-    stages: [],
-    storage: "fp32",
-    weights: "fp32",
-    cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0, publishedBytes: 0 },
-    weightsBytes: 0,
-    workingBytes: undefined,
-    process: undefined,
-    seconds: 0,
-  } as const;
-  return { image: images[0]!, images, memory: report, report };
+  return fakeResult(images, { policy });
 }
 
 describe("prepareComparison", () => {

@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { fakeResult } from "../../test/support/report.js";
 import { inTemporaryFolder } from "../../test/support/temporary.js";
 import { ModelError } from "../errors.js";
 import type { Draw, DrawOptions, DrawResult, DrawnImage, Pipeline, PipelineOptions } from "../generate/types.js";
@@ -24,7 +25,7 @@ class FakeEngine {
       const images = prompts.map((prompt, i) => flat(prompt, [drawing.seed ?? 0].flat()[0]!, i));
       await drawing.onScale?.({ scale: 0, scales: 2, images });
       await this.during(drawing);
-      return result(model, images);
+      return fakeResult(images, { model, ...MEMORY });
     };
     const dispose = (): Promise<void> => {
       this.disposed++;
@@ -38,25 +39,7 @@ function flat(prompt: string, seed: number, level: number): DrawnImage {
   return { width: 2, height: 1, data: new Uint8Array(6).fill(level), prompt, seed };
 }
 
-function result(model: string, images: readonly DrawnImage[]): DrawResult {
-  const report = {
-    model,
-    device: "cpu",
-    policy: "full",
-    images: images.length,
-    schedule: [{ height: 1, width: 1 }],
-    tokens: 1,
-    stages: [],
-    storage: "fp32",
-    weights: "fp32",
-    cache: { peakBytes: 0, duringBytes: 0, fullBytes: 0, publishedBytes: 0 },
-    weightsBytes: 0,
-    workingBytes: 3 * 2 ** 20,
-    process: { peakBytes: 1, accountedBytes: 2 ** 30 },
-    seconds: 0,
-  } as const;
-  return { image: images[0]!, images, memory: report, report };
-}
+const MEMORY = { workingBytes: 3 * 2 ** 20, process: { peakBytes: 1, accountedBytes: 2 ** 30 } };
 
 /** Runs the command and returns what it printed. */
 async function generate(engine: FakeEngine, ...args: string[]): Promise<string> {

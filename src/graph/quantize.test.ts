@@ -42,6 +42,7 @@ it("takes every value to the nearest level of its block, signs and zeros exactly
             const start = column - (column % BLOCK);
             const block = values.subarray(row * columns + start, row * columns + Math.min(start + BLOCK, columns));
             const step = Math.max(...block.map(Math.abs)) / (2 ** (bits - 1) - 1);
+            // Half a step, and float32 rounding of values about 1.
             expect(Math.abs(value - expected)).toBeLessThanOrEqual(step / 2 + 1e-6);
             if (expected === 0) expect(value).toBe(0);
           }

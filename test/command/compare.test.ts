@@ -4,8 +4,9 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import type { ComparedRun, Likeness } from "../../src/cli/compare-report.js";
-import { psnr, ssim, type RgbImage } from "../../src/index.js";
+import { psnr, ssim } from "../../src/index.js";
 import { scalekv } from "../support/command.js";
+import { readPicture } from "../support/pictures.js";
 import { inTemporaryFolder } from "../support/temporary.js";
 
 /** Sixty tokens a layer, of 265 that seven scales up to 16×16 leave. */
@@ -20,11 +21,6 @@ interface Printed extends ComparedRun {
     readonly count: number;
     readonly images: readonly Likeness[];
   };
-}
-
-async function read(file: string): Promise<RgbImage> {
-  const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, data };
 }
 
 describe("scalekv generate --compare", () => {
@@ -42,7 +38,7 @@ describe("scalekv generate --compare", () => {
       expect(report.cache.peakBytes).toBeLessThan(full.report.cache.peakBytes);
 
       // PNG loses nothing, so the files must have the likeness that was told.
-      const pair = [await read(fullOut!), await read(out!)] as const;
+      const pair = [await readPicture(fullOut!), await readPicture(out!)] as const;
       const likeness = { psnr: psnr(...pair), ssim: ssim(...pair) };
       expect(comparison).toMatchObject({ ...likeness, count: 1, images: [{ file: picture, ...likeness }] });
       expect(likeness.psnr).toBeLessThan(Infinity);

@@ -1,17 +1,12 @@
 /** `scalekv eval cache`, from prompts to a table. */
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import type { Summary } from "../../src/evaluation/outcomes.js";
-import { psnr, type RgbImage } from "../../src/index.js";
+import { psnr } from "../../src/index.js";
 import { scalekv } from "../support/command.js";
+import { readPicture } from "../support/pictures.js";
 import { inTemporaryFolder } from "../support/temporary.js";
-
-async function read(file: string): Promise<RgbImage> {
-  const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, data };
-}
 
 describe("scalekv eval cache", () => {
   it("draws every prompt under every cache, measures it against the full one, and goes on where it stopped", () =>
@@ -52,7 +47,7 @@ describe("scalekv eval cache", () => {
       expect(await readdir(join(out, "full"))).toEqual(files);
       const values = await Promise.all(
         files.map(async (file) =>
-          psnr(await read(join(out, "full", file)), await read(join(out, "scalekv-20%", file))),
+          psnr(await readPicture(join(out, "full", file)), await readPicture(join(out, "scalekv-20%", file))),
         ),
       );
       expect(summaries[0]!.psnr).toBeCloseTo((values[0]! + values[1]!) / 2, 9);

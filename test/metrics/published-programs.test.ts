@@ -1,6 +1,6 @@
 /**
  * All metrics beside the published programs (torchmetrics, pytorch-fid, clean-fid), on the same pictures and with the same
- * random weights in networks of real size. `test/reference-metrics/networks.py` recorded the values.
+ * random weights in networks of real size. `test/reference/networks.py` recorded the values.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

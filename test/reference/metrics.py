@@ -14,23 +14,13 @@ import json
 
 import numpy as np
 import torch
+from pictures import grain, scene
 from skimage.metrics import peak_signal_noise_ratio as skimage_psnr
 from skimage.metrics import structural_similarity as skimage_ssim
 from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
 SIZES = [(96, 64), (33, 21), (11, 12)]  # width, height
-
-
-def grain(x, y, c, salt):
-    mixed = ((x + 97 * salt) * 73856093) ^ (y * 19349663) ^ (c * 83492791)
-    return ((mixed & 0xFFFFFFFF) >> 8) & 31
-
-
-def scene(x, y, c):
-    folds = 2 * abs((x * (3 + c) + 5 * y) % 128 - 64)
-    slopes = abs((y * (7 - c) + 2 * x) % 100 - 50)
-    return folds + slopes + grain(x, y, c, 0)
 
 
 def pairs(x, y, c):

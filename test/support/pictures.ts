@@ -1,4 +1,5 @@
-/** Pictures made by whole-number arithmetic, the same here and in `test/reference/metrics.py`. */
+/** Pictures made by whole-number arithmetic, the same here and in `test/reference/pictures.py`. */
+import sharp from "sharp";
 import type { RgbImage } from "../../src/metrics/image.js";
 
 /** A level from its place. */
@@ -11,6 +12,12 @@ export function picture(width: number, height: number, level: Level): RgbImage {
     return Math.min(255, Math.max(0, level(pixel % width, Math.floor(pixel / width), i % 3)));
   });
   return { width, height, data };
+}
+
+/** A picture file's levels. */
+export async function readPicture(file: string): Promise<RgbImage> {
+  const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data };
 }
 
 /** A picture of one grey. */

@@ -1,4 +1,4 @@
-/** Random weights by name and place, the same here and in `test/reference-metrics/random_weights.py`. */
+/** Random weights by name and place, the same here and in `test/reference/random_weights.py`. */
 import { openSync, closeSync, writeSync } from "node:fs";
 import { elementCount, rowMajorStrides } from "../../src/checkpoint/tensor.js";
 import type { Manifest } from "../../src/models/manifest.js";

@@ -1,4 +1,4 @@
-/** What `test/reference-metrics/networks.py` recorded, the pictures it measured, and networks with its weights. */
+/** What `test/reference/networks.py` recorded, the pictures it measured, and networks with its weights. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";

@@ -119,6 +119,7 @@ describe("the graph of a block", () => {
     );
     const apart = await session.run({ ...rest, ...Object.fromEntries(heads), ...pieceFeeds(PIECES) });
     await session.dispose();
+    // Attention over heads apart sums in another order.
     expect(largestDifference(values(apart.y!), values(whole.y!))).toBeLessThan(1e-5);
     for (const name of ["new_k", "new_v", "observed_attention", "observed_projected"]) {
       for (const head of [0, 1]) {

@@ -1,6 +1,6 @@
 """What published programs measure of small pictures with networks of real size and random weights.
 
-    python3 test/reference-metrics/networks.py > test/golden/score.json
+    python3 test/reference/networks.py > test/golden/score.json
 
 Recorded with torchmetrics 1.9.0 (PSNR, SSIM, LPIPS), pytorch-fid 0.3.0 (the Inception network), clean-fid 0.1.35 (resizing,
 FID, KID), PyTorch 1.13.1, torchvision 0.14.1, SciPy 1.10.1 and Pillow 9.4.0. The pictures are made by whole-number
@@ -13,6 +13,7 @@ import pytorch_fid.inception as pytorch_fid
 import torch
 from cleanfid.fid import frechet_distance, kernel_distance
 from cleanfid.resize import build_resizer
+from pictures import grain, scene
 from random_weights import uniforms, weight
 from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
@@ -22,17 +23,6 @@ from torchmetrics.functional.image.lpips import _LPIPS
 SIZES = [(96, 64), (31, 40), (320, 410), (299, 299), (150, 333), (420, 180)]
 # Of every first picture each 32nd of 2048 features is recorded; the folders' distances depend on all of both.
 FEATURE_STEP = 32
-
-
-def grain(x, y, c, salt):
-    mixed = ((x + 97 * salt) * 73856093) ^ (y * 19349663) ^ (c * 83492791)
-    return ((mixed & 0xFFFFFFFF) >> 8) & 31
-
-
-def scene(x, y, c):
-    folds = 2 * abs((x * (3 + c) + 5 * y) % 128 - 64)
-    slopes = abs((y * (7 - c) + 2 * x) % 100 - 50)
-    return folds + slopes + grain(x, y, c, 0)
 
 
 def pair(number):
