@@ -9,6 +9,7 @@ import {
   allocateUniform,
   publishedDecay,
   WINDOW,
+  windowFor,
   type AllocationTask,
   type Capacities,
 } from "./allocate.js";
@@ -21,12 +22,12 @@ const side = fc.integer({ min: 1, max: 40 });
 const map = fc.record({ height: side, width: side });
 const role = fc.constantFrom<Role>("drafter", "refiner");
 
-/** Any schedule, few or many layers, any roles, budgets from the window to more than there is. */
+/** Any schedule, few or many layers, any roles, budgets from one token to more than there is. */
 const tasks: fc.Arbitrary<Task> = fc
   .record({
     maps: fc.array(map, { minLength: 2, maxLength: 14 }),
     layers: fc.integer({ min: 1, max: 48 }),
-    budget: fc.oneof(fc.integer({ min: WINDOW, max: 200 }), fc.integer({ min: WINDOW, max: 20_000 })),
+    budget: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 20_000 })),
   })
   .chain((task) => {
     const scales = task.maps.length - 1;
@@ -55,6 +56,7 @@ describe.each<readonly [string, (task: Task) => Capacities]>([
         const history = historyAfter(task.maps);
         const capacities = allocate(task);
         expect(capacities).toHaveLength(history.length);
+        const window = windowFor(task.budget);
         let before: readonly number[] = task.roles.map(() => 0);
         for (const [scale, tokens] of history.entries()) {
           const row = capacities[scale] ?? [];
@@ -63,7 +65,7 @@ describe.each<readonly [string, (task: Task) => Capacities]>([
           expect(sum(row)).toBe(task.layers * Math.min(task.budget, tokens));
           // What a layer kept before and the new map is all it has.
           const feasible = (capacity: number, layer: number): boolean =>
-            Number.isInteger(capacity) && capacity >= Math.min(WINDOW, tokens) && capacity <= before[layer]! + added;
+            Number.isInteger(capacity) && capacity >= Math.min(window, tokens) && capacity <= before[layer]! + added;
           expect(row.filter((capacity, layer) => !feasible(capacity, layer))).toEqual([]);
           before = row;
         }
@@ -84,13 +86,19 @@ describe.each<readonly [string, (task: Task) => Capacities]>([
   });
 
   it.each([
-    [{ budget: 15 }, "budget 15: not a whole number of tokens a layer from 16"],
-    [{ budget: 20.5 }, "budget 20.5: not a whole number of tokens a layer from 16"],
+    [{ budget: 0 }, "budget 0: not a whole number of tokens a layer from 1"],
+    [{ budget: 20.5 }, "budget 20.5: not a whole number of tokens a layer from 1"],
     [{ layers: 0, roles: [] }, "layers 0: not a whole number from 1"],
   ])("refuses %j", (wrong, message) => {
     const maps = [5, 6, 7].map((length) => ({ height: length, width: length }));
     const task = { maps, layers: 1, budget: 20, roles: [[null, "drafter", "drafter"] satisfies (Role | null)[]] };
     expect(() => allocate({ ...task, ...wrong })).toThrow(new OptionError(message));
+  });
+});
+
+describe("windowFor", () => {
+  it("is the published window, or the largest square that leaves half of the budget", () => {
+    expect([1, 2, 7, 8, 17, 18, 31, 32, 650].map(windowFor)).toEqual([1, 1, 1, 4, 4, 9, 9, WINDOW, WINDOW]);
   });
 });
 
@@ -212,7 +220,6 @@ describe("capacities of heads", () => {
   it("are half of the mean for contextual heads, and what that leaves for structural ones", () => {
     const contextual = [true, false, true, false];
     expect(allocateByKind({ maps, layers: 4, budget: 60, contextual }).at(-1)).toEqual([30, 90, 30, 90]);
-    // Where the half is below the window, the window.
-    expect(allocateByKind({ maps, layers: 4, budget: 20, contextual }).at(-1)).toEqual([16, 24, 16, 24]);
+    expect(allocateByKind({ maps, layers: 4, budget: 5, contextual }).at(-1)).toEqual([3, 7, 3, 7]);
   });
 });

@@ -13,8 +13,18 @@ import type { Roles } from "./selectivity.js";
 /** Tokens that layer `l` may keep after scale `k`, [scale 0 … K − 2][layer], for each row and head. */
 export type Capacities = readonly (readonly number[])[];
 
-/** The observation window, in tokens, as published: no layer keeps fewer. */
+/** The observation window, in tokens, as published: 4 × 4 patch centres. No layer keeps fewer. */
 export const WINDOW = 16;
+
+/**
+ * The observation window of a budget: the published one or, where that would be more than half of the budget, the largest
+ * smaller square that is not. (The smallest budget of the publication, 105 tokens, is far from that; in small schedules
+ * 16 tokens can be all there is, and nothing would be chosen.)
+ */
+export function windowFor(budget: number): number {
+  const side = Math.floor(Math.sqrt(budget / 2));
+  return Math.min(WINDOW, Math.max(side * side, 1));
+}
 
 /** What is allocated, and among whom. */
 export interface AllocationTask {
@@ -22,7 +32,7 @@ export interface AllocationTask {
   readonly layers: number;
   /** Tokens a layer on average: what a uniform allocation would give to each. */
   readonly budget: number;
-  /** The least a layer keeps. Default {@link WINDOW}. */
+  /** The least a layer keeps. Default: {@link windowFor} the budget. */
   readonly window?: number;
 }
 
@@ -53,7 +63,7 @@ const PYRAMID_TAPER = 20;
  * 2m − m/20 in the first to m/20 in the last, where m is the mean. Rounded down; the remainder goes to the first layers.
  */
 export function allocatePyramid(task: AllocationTask): Capacities {
-  const { layers, budget, window = WINDOW } = task;
+  const { layers, budget, window = windowFor(budget) } = task;
   const mean = budget - window;
   const last = mean / PYRAMID_TAPER;
   const step = layers > 1 ? (2 * (mean - last)) / (layers - 1) : 0;
@@ -101,7 +111,7 @@ export function allocateScaleKV(
   task: AllocationTask & { readonly roles: Roles },
   { start, decay, least }: RefinerDecay = publishedDecay(task.budget),
 ): Capacities {
-  const { roles, layers, budget, window = WINDOW } = task;
+  const { roles, layers, budget, window = windowFor(budget) } = task;
   if (roles.length !== layers) throw new OptionError(`roles: of ${roles.length} layers, not of ${layers}`);
   return allocate(task, ({ scale, total, rooms }) => {
     const isDrafter = roles.map((row, layer) => roleAt(row, layer, scale + 1) === "drafter");
@@ -126,7 +136,7 @@ export function allocateScaleKV(
 export function allocateByMass(
   task: AllocationTask & { readonly mass: SegmentMass; readonly sinks: number },
 ): Capacities {
-  const { layers: slots, budget, window = WINDOW } = task;
+  const { layers: slots, budget, window = windowFor(budget) } = task;
   const masses = task.mass.flat();
   if (masses.length !== slots) throw new OptionError(`attention mass: of ${masses.length} heads, not of ${slots}`);
   return allocate(task, ({ scale, total, rooms }) => {
@@ -144,9 +154,9 @@ export function allocateByMass(
 export function allocateByKind(
   task: AllocationTask & { readonly contextual: readonly boolean[]; readonly part?: number },
 ): Capacities {
-  const { contextual, budget, window = WINDOW, part = 1 / 2 } = task;
+  const { contextual, budget, part = 1 / 2 } = task;
   return allocate(task, ({ total, rooms }) => {
-    const share = Math.min(Math.max(Math.round(part * budget), window), budget);
+    const share = Math.max(Math.round(part * budget), 1);
     const small = rooms.map((room, slot) => (contextual[slot] ? Math.min(room, share) : 0));
     const large = divide(
       total - sum(small),
@@ -178,7 +188,7 @@ function allocate(task: AllocationTask, share: (step: Step) => readonly number[]
   });
 }
 
-function checkTask({ layers, budget, window = WINDOW }: AllocationTask, history: number): void {
+function checkTask({ layers, budget, window = 1 }: AllocationTask, history: number): void {
   if (!(Number.isInteger(layers) && layers > 0)) throw new OptionError(`layers ${layers}: not a whole number from 1`);
   const least = Math.min(window, history);
   if (!(Number.isInteger(budget) && budget >= least)) {

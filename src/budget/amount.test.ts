@@ -85,9 +85,8 @@ describe("resolveAmount", () => {
   });
 
   it.each([
-    ["15", "budget 15: 15 a layer, below the window of 16 tokens"],
-    ["0.1%", "budget 0.1%: 7 a layer, below the window of 16 tokens"],
-    ["1KiB", "budget 0.0009765625MiB: 1 a layer, below the window of 16 tokens"],
+    ["0.001%", "budget 0.001%: not a single one of the 6425 tokens of a layer"],
+    ["0.5KiB", "budget 0.00048828125MiB: not a single one of the 6425 tokens of a layer"],
   ])("refuses %s", (text, message) => {
     const resolve = () => resolveAmount(parseAmount(text), { maps: MAPS, bytesPerToken: 1000 });
     expect(resolve).toThrow(new OptionError(message));

@@ -3,7 +3,6 @@
  * memory (`200MiB`). All become tokens a layer, which is what allocations divide.
  */
 import { OptionError } from "../errors.js";
-import { WINDOW } from "./allocate.js";
 import { historyTokens, type MapSize } from "./maps.js";
 
 /** A budget before it is known what model and schedule it is for. */
@@ -83,22 +82,19 @@ export interface AmountTask {
   readonly maps: readonly MapSize[];
   /** Bytes of one token in all layers and rows; needed for an amount in bytes. */
   readonly bytesPerToken?: number;
-  /** The least a layer keeps. Default {@link WINDOW}. */
-  readonly window?: number;
 }
 
 /**
  * Tokens a layer, at most what there is to keep: a budget is a limit, and a larger one is the full cache. Bytes are
  * rounded down, so that the limit holds.
  *
- * @throws OptionError for fewer tokens than the window
+ * @throws OptionError for less than one token
  */
-export function resolveAmount(amount: Amount, { maps, bytesPerToken, window = WINDOW }: AmountTask): number {
+export function resolveAmount(amount: Amount, { maps, bytesPerToken }: AmountTask): number {
   const history = historyTokens(maps);
   const tokens = amountInTokens(amount, history, bytesPerToken);
-  const least = Math.min(window, history);
-  if (tokens < least) {
-    throw new OptionError(`budget ${written(amount)}: ${tokens} a layer, below the window of ${least} tokens`);
+  if (tokens < 1) {
+    throw new OptionError(`budget ${written(amount)}: not a single one of the ${history} tokens of a layer`);
   }
   return Math.min(tokens, history);
 }

@@ -3,7 +3,7 @@
  * sampled queries; here means become scores, scores roles, and roles capacities.
  */
 import { BudgetError } from "../errors.js";
-import { allocateScaleKV, WINDOW } from "./allocate.js";
+import { allocateScaleKV, windowFor } from "./allocate.js";
 import type { Budget, BudgetModel } from "./budget.js";
 import { historyAfter, type MapSize } from "./maps.js";
 import { evictionOrder, SINK_SCALES, type SegmentMass } from "./segments.js";
@@ -91,7 +91,7 @@ export function calibratedBudget(statistics: AttentionStatistics, task: Calibrat
     version: 1,
     model,
     schedule,
-    window: WINDOW,
+    window: windowFor(base),
     base,
     ...rolesAndCapacities(z, { maps: schedule.maps, base, drafters }),
     statistics: { asi, z },
@@ -114,7 +114,12 @@ export function rebase(calibrated: Budget, base: number, file: string): Budget {
   const { statistics, schedule } = calibrated;
   if (!statistics)
     throw new BudgetError(`${file}: holds no statistics, so it is for ${calibrated.base} tokens a layer only`);
-  return { ...calibrated, base, ...rolesAndCapacities(statistics.z, { maps: schedule.maps, base }) };
+  return {
+    ...calibrated,
+    window: windowFor(base),
+    base,
+    ...rolesAndCapacities(statistics.z, { maps: schedule.maps, base }),
+  };
 }
 
 function rolesAndCapacities(

@@ -24,7 +24,7 @@ export interface Allowances {
 
 /** The suite. */
 export function conformance(name: string, make: MakePolicy, allowances: Allowances = {}): void {
-  const { least = 16, fills = true } = allowances;
+  const { least = 1, fills = true } = allowances;
   const made: MakePolicy = (task, budget) => make(task, atLeast(budget, least, task));
   describe(name, () => {
     describe.each(RATIOS)("at ratio %d", (ratio) => {
@@ -40,6 +40,6 @@ export function conformance(name: string, make: MakePolicy, allowances: Allowanc
 
 /** The budget or, where that is smaller, `least` tokens. */
 function atLeast(budget: string | number, least: number, { maps }: PolicyTask): string | number {
-  const tokens = resolveAmount(parseAmount(budget), { maps, window: 1 });
+  const tokens = resolveAmount(parseAmount(budget), { maps });
   return tokens < least ? least : budget;
 }

@@ -188,14 +188,14 @@ describe("choosePolicy refuses", () => {
       new OptionError("budget much: not a share (10%), tokens a layer (650) or memory (200KiB, 200MiB, 2GiB)"),
     ],
     [
-      "tokens below the window",
-      { policy: "snapkv", budget: 15 },
-      new OptionError("budget 15: 15 a layer, below the window of 16 tokens"),
+      "a share of nothing",
+      { policy: "snapkv", budget: "0.001%" },
+      new OptionError("budget 0.001%: not a single one of the 265 tokens of a layer"),
     ],
     [
-      "memory below the window",
-      { policy: "pyramidkv", budget: "128KiB" },
-      new OptionError("budget 0.125MiB: 8 a layer, below the window of 16 tokens"),
+      "memory below one token",
+      { policy: "pyramidkv", budget: "1KiB" },
+      new OptionError("budget 0.0009765625MiB: not a single one of the 265 tokens of a layer"),
     ],
     [
       "a budget for another model",

@@ -5,6 +5,7 @@ import {
   allocatePyramid,
   allocateScaleKV,
   allocateUniform,
+  windowFor,
   type AllocationTask,
   type Capacities,
 } from "../budget/allocate.js";
@@ -111,12 +112,14 @@ const RECIPES: Readonly<Record<Exclude<PolicyName, "full">, Recipe>> = {
       scalekv({
         capacities: scalekvCapacities(layers, task, calibrated),
         baseCapacity: layers.budget,
-        window: calibrated?.window,
+        window: calibrated?.window ?? windowFor(layers.budget),
         scoring,
       }),
   },
-  snapkv: { make: ({ layers }) => snapkv({ capacities: allocateUniform(layers) }) },
-  pyramidkv: { make: ({ layers }) => pyramidkv({ capacities: allocatePyramid(layers) }) },
+  snapkv: { make: ({ layers }) => snapkv({ capacities: allocateUniform(layers), window: windowFor(layers.budget) }) },
+  pyramidkv: {
+    make: ({ layers }) => pyramidkv({ capacities: allocatePyramid(layers), window: windowFor(layers.budget) }),
+  },
   "streaming-llm": { make: ({ layers }) => streamingLlm({ capacities: allocateUniform(layers) }) },
   "sliding-window": { make: ({ layers }) => slidingWindow({ capacities: allocateUniform(layers) }) },
   h2o: { make: ({ layers }) => h2o({ capacities: allocateUniform(layers) }), cumulative: true },

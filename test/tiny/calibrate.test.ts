@@ -96,7 +96,7 @@ describe("calibrate", () => {
     }));
 
   it.each<[CalibrateOptions, string]>([
-    [{ ...OPTIONS, budget: "5" }, "budget 5: 5 a layer, below the window of 16 tokens"],
+    [{ ...OPTIONS, budget: "0.1%" }, "budget 0.1%: not a single one of the 265 tokens of a layer"],
     [{ ...OPTIONS, drafters: 13 }, "drafters 13: not a whole number from 0 to 12 pairs of layer and scale"],
     [{ ...OPTIONS, drawing: { seed: [1, 2] } }, "seed: 2 values for 1 prompts; give one, or one for each prompt"],
   ])("refuses what does not fit before anything is drawn: %j", async (options, message) => {
