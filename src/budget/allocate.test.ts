@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { OptionError } from "../errors.js";
 import {
   allocateByKind,
-  allocateByMass,
   allocatePyramid,
   allocateScaleKV,
   allocateUniform,
@@ -36,18 +35,12 @@ const tasks: fc.Arbitrary<Task> = fc
     return fc.record({ roles }).map((more) => ({ ...task, ...more }));
   });
 
-/** Masses that differ from head to head, some of them 0. */
-function massOf(row: readonly (Role | null)[], head: number): number[] {
-  return row.slice(1).map((role, scale) => (role === "drafter" ? head + scale / 8 : 0));
-}
-
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 describe.each<readonly [string, (task: Task) => Capacities]>([
   ["allocateUniform", allocateUniform],
   ["allocatePyramid", allocatePyramid],
   ["allocateScaleKV", (task) => allocateScaleKV(task)],
-  ["allocateByMass", (task) => allocateByMass({ ...task, sinks: 1, mass: [task.roles.map(massOf)] })],
   ["allocateByKind", (task) => allocateByKind({ ...task, contextual: task.roles.map((row) => row[1] === "refiner") })],
 ])("%s", (_, allocate) => {
   it("keeps exactly the uniform total, never below the window, never more than there is", () => {
@@ -199,23 +192,6 @@ describe("allocateScaleKV", () => {
 describe("capacities of heads", () => {
   /** Histories of 1, 5, 21, 57, 121 and 265 tokens. */
   const maps = [1, 2, 4, 6, 8, 12, 16].map((side) => ({ height: side, width: side }));
-
-  it("are in proportion to what later scales pay beyond the sinks, the window aside", () => {
-    // Three heads; of the sinks the last one has most, which is not counted.
-    const mass = [
-      [
-        [9, 9, 9, 1, 1, 1],
-        [9, 9, 9, 2, 2, 2],
-        [99, 99, 99, 3, 3, 3],
-      ],
-    ];
-    const capacities = allocateByMass({ maps, layers: 3, budget: 46, mass, sinks: 3 });
-    // 3 · 46 less three windows leaves 90, divided as 1 : 2 : 3.
-    expect(capacities.at(-1)).toEqual([16 + 15, 16 + 30, 16 + 45]);
-    expect(() => allocateByMass({ maps, layers: 4, budget: 46, mass, sinks: 3 })).toThrow(
-      new OptionError("attention mass: of 3 heads, not of 4"),
-    );
-  });
 
   it("are half of the mean for contextual heads, and what that leaves for structural ones", () => {
     const contextual = [true, false, true, false];

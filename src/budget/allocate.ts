@@ -7,7 +7,6 @@
  */
 import { OptionError } from "../errors.js";
 import { historyAfter, type MapSize } from "./maps.js";
-import type { SegmentMass } from "./segments.js";
 import type { Roles } from "./selectivity.js";
 
 /** Tokens that layer `l` may keep after scale `k`, [scale 0 … K − 2][layer], for each row and head. */
@@ -126,30 +125,8 @@ export function allocateScaleKV(
 }
 
 /**
- * Heads by how much they look back: every head keeps the window, and what is left is divided in proportion to the
- * attention that later scales pay to what this head has of the scales so far, without the first `sinks`: those are few
- * tokens, and every head looks at them. `layers` counts heads here, all layers' one after another, and so does the second
- * axis of the result.
- *
- * @throws OptionError for masses of another shape
- */
-export function allocateByMass(
-  task: AllocationTask & { readonly mass: SegmentMass; readonly sinks: number },
-): Capacities {
-  const { layers: slots, budget, window = windowFor(budget) } = task;
-  const masses = task.mass.flat();
-  if (masses.length !== slots) throw new OptionError(`attention mass: of ${masses.length} heads, not of ${slots}`);
-  return allocate(task, ({ scale, total, rooms }) => {
-    const least = rooms.map((room) => Math.min(room, window, budget));
-    const weights = masses.map((sources) => sum(sources.slice(task.sinks, scale + 1)));
-    const more = divideByWeight(total - sum(least), subtract(rooms, least), weights);
-    return least.map((tokens, slot) => tokens + more[slot]!);
-  });
-}
-
-/**
- * HACK's two kinds of heads: contextual ones get `part` of the mean budget, structural ones what that leaves. Heads are
- * counted as in {@link allocateByMass}.
+ * HACK's two kinds of heads: contextual ones get `part` of the mean budget, structural ones what that leaves. `layers` counts
+ * heads here, all layers' one after another, and so does the second axis of the result.
  */
 export function allocateByKind(
   task: AllocationTask & { readonly contextual: readonly boolean[]; readonly part?: number },
@@ -218,31 +195,6 @@ function divide(total: number, rooms: readonly number[]): number[] {
   const remainder = left - even * open.length;
   open.forEach((layer, rank) => (shares[layer] = even + (rank < remainder ? 1 : 0)));
   return shares;
-}
-
-/**
- * Divides `total` in proportion to the weights as far as the rooms allow; what one has no room for is divided among the
- * others. Rounded down, the remainder goes evenly to those with room. Weights of 0 share what nobody else has room for.
- */
-function divideByWeight(total: number, rooms: readonly number[], weights: readonly number[]): number[] {
-  let open = [...rooms.keys()].filter((slot) => weights[slot]! > 0);
-  let left = total;
-  const shares = rooms.map(() => 0);
-  for (;;) {
-    const unit = left / sum(open.map((slot) => weights[slot]!));
-    const full = open.filter((slot) => rooms[slot]! <= weights[slot]! * unit);
-    if (full.length === 0) {
-      for (const slot of open) shares[slot] = Math.floor(weights[slot]! * unit);
-      break;
-    }
-    for (const slot of full) {
-      shares[slot] = rooms[slot]!;
-      left -= rooms[slot]!;
-    }
-    open = open.filter((slot) => rooms[slot]! > weights[slot]! * unit);
-  }
-  const rest = divide(total - sum(shares), subtract(rooms, shares));
-  return shares.map((tokens, slot) => tokens + rest[slot]!);
 }
 
 function sum(values: readonly number[]): number {

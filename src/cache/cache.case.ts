@@ -11,7 +11,7 @@ import { Committer } from "./committer.js";
 import { DeviceCache } from "./device-cache.js";
 import { HostCache } from "./host-cache.js";
 import type { KvCache } from "./kv-cache.js";
-import { givenScores, type Lane } from "./oracle.js";
+import { givenScores, mergeTokens, selectPositions, type Lane } from "./oracle.js";
 import type { MakePolicy } from "./plan.case.js";
 import { full } from "./policies/full.js";
 import { byHead, type CacheRun, type Plan, type Policy, type Scored } from "./policy.js";
@@ -61,7 +61,10 @@ class Workbench {
     this.plan = policy.plan(run);
     this.fullPlan = this.plan.headwise ? byHead(full.plan(run), run.heads) : full.plan(run);
     this.slots = slotsOf(this.plan);
-    this.committer = new Committer({ ...this.slots, storage, target: CPU_TARGET }, { device: "cpu" });
+    this.committer = new Committer(
+      { ...this.slots, storage, merging: this.merging, target: CPU_TARGET },
+      { device: "cpu" },
+    );
   }
 
   /** An image, and the cache that held it. */
@@ -69,8 +72,14 @@ class Workbench {
     rows: readonly number[],
     { plan = this.plan, kind: Cache = HostCache }: { plan?: Plan; kind?: typeof HostCache | typeof DeviceCache } = {},
   ): Promise<{ steps: Step[]; cache: KvCache }> {
-    const cache = new Cache({ ...this.slots, storage: this.storage, rows: rows.length, plan }, this.committer);
+    const shape = { ...this.slots, storage: this.storage, merging: this.merging, rows: rows.length, plan };
+    const cache = new Cache(shape, this.committer);
     return { steps: await drawNoise({ ...this.slots, cache, plan, rows }), cache };
+  }
+
+  /** Tokens may stand for several. */
+  get merging(): boolean {
+    return this.plan.scoring?.merge === true;
   }
 
   /** One row of all steps, to be compared: what stayed and what is held. */
@@ -99,7 +108,7 @@ export function cacheSuite(make: MakePolicy, storage: StorageType): void {
         for (const row of ROWS) {
           const { steps: everything } = await bench.draw([row], { plan: bench.fullPlan });
           alone.push((await bench.draw([row])).steps);
-          expectOracle(bench, alone[row]!, everything);
+          (bench.plan.scoring?.merge ? expectMerged : expectOracle)(bench, alone[row]!, everything, storage);
         }
         for (const rows of TOGETHER) {
           const { steps } = await bench.draw(rows);
@@ -178,6 +187,57 @@ function expectOracle({ plan, slots }: Workbench, steps: readonly Step[], everyt
   }
 }
 
+/** How far the stored mean of some numbers from −1 to 1 may be from the oracle's: rounding, and half a step of the type. */
+const MERGE_TOLERANCE: Readonly<Record<StorageType, number>> = {
+  fp32: 1e-5,
+  fp16: 2 ** -11 + 1e-5,
+  int8: 1 / 254 + 1e-5,
+};
+
+/** Expects of one row, step by step, that the tokens the oracle selects stay and that the others are merged into them. */
+function expectMerged(
+  { plan, slots }: Workbench,
+  steps: readonly Step[],
+  everything: readonly Step[],
+  storage: StorageType,
+): void {
+  const { heads, layers, dim } = slots;
+  const last = new Map<number, Step>();
+  for (const step of steps) {
+    const { scale, layer, observed, kept } = step;
+    const [before, all] = [last.get(layer), everything.slice(-layers)[layer]!];
+    const first = sum(plan.fresh.slice(0, scale));
+    last.set(layer, step);
+    const eviction = plan.evictions[scale]![layer]!;
+    for (let lane = 0; lane < heads; lane++) {
+      const of = (data: Float32Array | undefined, dim: number): Float32Array =>
+        data ? laneOf(data, lane, heads, dim) : new Float32Array(0);
+      // What was held before, and the scale's own tokens as a cache that keeps everything stores them.
+      const joined = (name: "keys" | "values"): Float32Array => {
+        const own = of(all[name], dim).subarray(first * dim, (first + plan.fresh[scale]!) * dim);
+        return Float32Array.of(...of(before?.[name], dim), ...own);
+      };
+      const [keys, values] = [joined("keys"), joined("values")];
+      const counts = Array.from({ length: keys.length / dim }, (_, i) => Math.exp(of(before?.bias, 1)[i] ?? 0));
+      const positions = eviction.kind === "none" ? [...counts.keys()] : kept![lane]!;
+      if (eviction.kind === "scored") {
+        const judged = { keys, queries: laneOf(observed, lane, heads, dim), dim, counts };
+        // Scores of random numbers are far enough from each other.
+        expect(positions).toEqual(selectPositions(judged, eviction, plan.scoring!));
+      }
+      const merged = mergeTokens({ keys, values, counts, scores: counts }, positions, dim);
+      expectNear(of(step.keys, dim), merged.keys, MERGE_TOLERANCE[storage]);
+      expectNear(of(step.values, dim), merged.values, MERGE_TOLERANCE[storage]);
+      expectNear(of(step.bias, 1), Float32Array.from(merged.counts, Math.log), 1e-5);
+    }
+  }
+}
+
+function expectNear(found: Float32Array, expected: Float32Array, tolerance: number): void {
+  expect(found).toHaveLength(expected.length);
+  expect(Math.max(...found.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThanOrEqual(tolerance);
+}
+
 /** Keys of some tokens of the whole history, [tokens, dim], in one lane. */
 function laneKeys({ heads, dim }: Slots, { keys }: Step, lane: number, tokens: readonly number[]): Float32Array {
   return Float32Array.from(
@@ -204,8 +264,10 @@ function expectAccount(
   storage: StorageType,
   rows: number,
 ): void {
-  const stored = rows * bytesPerToken(storage, slots.heads, slots.dim);
-  const scores = plan.scoring?.cumulative ? rows * slots.heads * Float32Array.BYTES_PER_ELEMENT : 0;
+  const number = rows * slots.heads * Float32Array.BYTES_PER_ELEMENT;
+  const counts = plan.scoring?.merge ? number : 0;
+  const stored = rows * bytesPerToken(storage, slots.heads, slots.dim) + counts;
+  const scores = plan.scoring?.cumulative ? number : 0;
   // New tokens come as float32, whatever they are stored as.
   const fresh = rows * bytesPerToken("fp32", slots.heads, slots.dim);
   const layers = new Array<number>(slots.layers).fill(0);

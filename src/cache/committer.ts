@@ -5,8 +5,10 @@
 import type { GraphModel } from "../graph/model.js";
 import { Session, type SessionOptions, type Tensors } from "../runtime/session.js";
 import { float32, int64, type Tensor } from "../runtime/tensor.js";
-import { buildAppend, buildKeep, buildNarrow, buildSelect, type CommitShape } from "./commit-graph.js";
+import { buildAppend, buildKeep, buildNarrow, buildSelect } from "./commit-graph.js";
+import type { CommitShape } from "./lanes.js";
 import type { Scored, Scoring } from "./policy.js";
+import { roundSizes } from "./unlike-graph.js";
 import { buildStatistics } from "./statistics-graph.js";
 
 /** Outputs of a run: tensors to write into, or null to have them allocated. Undefined asks for all of them. */
@@ -50,15 +52,15 @@ export class Committer {
     const session = await this.session(`select ${JSON.stringify(scoring)}`, () => buildSelect(this.shape, scoring));
     const fresh = feeds.new_k!.dims[0]!;
     const length = feeds.past_k!.dims[0]! + fresh;
-    const excluded = new Float32Array(length);
-    for (const position of window) excluded[position] = -Infinity;
+    const others = capacity - window.length;
     const tiled = Array.from({ length: lanes }, () => window).flat();
     const given = {
       window: int64(tiled, [lanes, window.length]),
-      excluded: float32(excluded, [1, length]),
-      others: int64([capacity - window.length], [1]),
+      ...(scoring.rounds
+        ? { others: int64(roundSizes(others, scoring.rounds), [scoring.rounds]) }
+        : { others: int64([others], [1]), excluded: outside(window, length) }),
       count: int64([capacity], [1]),
-      lanes: laneNumbers(lanes),
+      ...(scoring.merge ? {} : { lanes: laneNumbers(lanes) }),
       // New tokens have been given nothing yet.
       ...(scoring.cumulative ? { new_scores: float32(new Float32Array(lanes * fresh), [lanes, 1, fresh]) } : {}),
     };
@@ -84,6 +86,13 @@ export class Committer {
     this.sessions.set(name, made);
     return made;
   }
+}
+
+/** [1, length]: −∞ on the window, 0 elsewhere. */
+function outside(window: readonly number[], length: number): Tensor {
+  const excluded = new Float32Array(length);
+  for (const position of window) excluded[position] = -Infinity;
+  return float32(excluded, [1, length]);
 }
 
 function laneNumbers(lanes: number): Tensor {

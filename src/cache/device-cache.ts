@@ -98,9 +98,9 @@ export class DeviceCache implements KvCache {
 }
 
 /** What a layer's graph reads before the first scale: no tokens, in their stored form. */
-function emptySlot({ rows, heads, dim, storage }: CacheShape): Tensors {
+function emptySlot({ rows, heads, dim, storage, merging }: CacheShape): Tensors {
   const data = (): Tensor => storedTensor(emptyArray(storage, 0), [0, rows, heads * dim]);
-  const scale = (): Tensor => float32(new Float32Array(0), [0, rows, heads]);
-  const scales = storage === "int8" ? { past_k_scale: scale(), past_v_scale: scale() } : {};
-  return { past_k: data(), past_v: data(), ...scales };
+  const byHead = (): Tensor => float32(new Float32Array(0), [0, rows, heads]);
+  const scales = storage === "int8" ? { past_k_scale: byHead(), past_v_scale: byHead() } : {};
+  return { past_k: data(), past_v: data(), ...scales, ...(merging && { past_k_bias: byHead() }) };
 }

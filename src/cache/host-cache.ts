@@ -11,10 +11,12 @@ import { CacheAccount, type CachePeak, type CacheShape, type KeptPositions, type
 import type { Eviction, Scored } from "./policy.js";
 import { emptyArray, storedTensor, type StoredData } from "./stored-tensor.js";
 
-/** Keys or values of one slot: [room, rows, C], and for int8 [room, rows, heads]. */
+/** Keys or values of one slot: [room, rows, C]; for int8 scales and, where tokens are merged, bias [room, rows, heads]. */
 interface StoredArray {
   readonly data: StoredData;
   readonly scale?: Float32Array | undefined;
+  /** New tokens stand for themselves alone, and ln 1 is what an array holds at first. */
+  readonly bias?: Float32Array | undefined;
 }
 
 interface Slot {
@@ -191,18 +193,21 @@ export class HostCache implements KvCache {
     for (const name of NAMES) {
       next[name].data.set(old[name].data);
       if (old[name].scale) next[name].scale?.set(old[name].scale);
+      if (old[name].bias) next[name].bias?.set(old[name].bias);
     }
     this.slots[slot] = next;
   }
 
   private allocate(room: number, tokens = 0): Slot {
-    const { rows, heads, storage, plan } = this.shape;
-    const array = (): StoredArray => ({
+    const { rows, heads, storage, plan, merging } = this.shape;
+    const byHead = (): Float32Array => new Float32Array(room * rows * heads);
+    const array = (biased = false): StoredArray => ({
       data: emptyArray(storage, room * rows * this.width),
-      scale: storage === "int8" ? new Float32Array(room * rows * heads) : undefined,
+      scale: storage === "int8" ? byHead() : undefined,
+      bias: biased ? byHead() : undefined,
     });
     const scores = plan.scoring?.cumulative ? new Float32Array(tokens * rows * heads) : undefined;
-    return { k: array(), v: array(), scores, tokens, room };
+    return { k: array(merging), v: array(), scores, tokens, room };
   }
 
   private past(slot: number): Record<string, Tensor> {
@@ -220,14 +225,22 @@ export class HostCache implements KvCache {
     >;
   }
 
-  /** Tokens `start` to `start + tokens` of an array as tensors: the values under `name`, int8's scales beside them. */
-  private views({ data, scale }: StoredArray, start: number, tokens: number, name: string): Record<string, Tensor> {
+  /** Tokens `start` to `start + tokens` of an array as tensors: the values under `name`, scales and bias beside them. */
+  private views(
+    { data, scale, bias }: StoredArray,
+    start: number,
+    tokens: number,
+    name: string,
+  ): Record<string, Tensor> {
     const { rows, heads } = this.shape;
     const part = <A extends StoredData>(array: A, columns: number): A =>
       array.subarray(start * rows * columns, (start + tokens) * rows * columns) as A;
-    const tensor = storedTensor(part(data, this.width), [tokens, rows, this.width]);
-    if (!scale) return { [name]: tensor };
-    return { [name]: tensor, [`${name}_scale`]: float32(part(scale, heads), [tokens, rows, heads]) };
+    const byHead = (array: Float32Array): Tensor => float32(part(array, heads), [tokens, rows, heads]);
+    return {
+      [name]: storedTensor(part(data, this.width), [tokens, rows, this.width]),
+      ...(scale && { [`${name}_scale`]: byHead(scale) }),
+      ...(bias && { [`${name}_bias`]: byHead(bias) }),
+    };
   }
 
   private freshFeeds(slot: number, fresh: number): Tensors {

@@ -21,6 +21,8 @@ export interface CacheShape {
   readonly plan: Plan;
   /** Slots whose new tokens come from one run of a graph: the heads of a layer, where they are slots. Default 1. */
   readonly together?: number | undefined;
+  /** Tokens may stand for several, and say for how many. Default false. */
+  readonly merging?: boolean | undefined;
 }
 
 /**
@@ -36,7 +38,7 @@ export type KeptPositions = readonly (readonly number[] | undefined)[];
 export interface KvCache {
   /** How many scales it takes the tokens of: all but the last, on which none looks back. */
   readonly scales: number;
-  /** The inputs of a layer's graph that the cache provides: `past_k`, `past_v` and their scales, `observers`. */
+  /** The inputs of a layer's graph that the cache provides: `past_k`, `past_v`, their scales and bias, `observers`. */
   feeds(layer: number, scale: number): Tensors;
   /** Where the layer's graph writes what the cache takes from it; undefined where the device allocates all outputs. */
   outputs(layer: number, scale: number): Readonly<Record<string, Tensor | null>> | undefined;
@@ -95,13 +97,17 @@ export class CacheAccount {
   }
 }
 
-/** Bytes that one token of a slot takes in one row: its key and value and, where scores add up, its score by head. */
+/**
+ * Bytes that one token of a slot takes in one row: its key and value and, by head, its score where scores add up, and for
+ * how many it stands where tokens are merged.
+ */
 export function heldPerToken({
   storage,
   heads,
   dim,
   plan,
-}: Pick<CacheShape, "storage" | "heads" | "dim" | "plan">): number {
-  const score = plan.scoring?.cumulative ? Float32Array.BYTES_PER_ELEMENT : 0;
-  return bytesPerToken(storage, heads, dim) + heads * score;
+  merging,
+}: Pick<CacheShape, "storage" | "heads" | "dim" | "plan" | "merging">): number {
+  const numbers = (plan.scoring?.cumulative ? 1 : 0) + (merging ? 1 : 0);
+  return bytesPerToken(storage, heads, dim) + heads * numbers * Float32Array.BYTES_PER_ELEMENT;
 }

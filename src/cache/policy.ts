@@ -61,6 +61,17 @@ export interface Scoring {
   readonly exclusion: "before" | "after";
   /** A key's score is the sum of what it was given after every scale so far, instead of after the last. Default false. */
   readonly cumulative?: boolean | undefined;
+  /**
+   * Those that stay are to be unlike each other. They are chosen in so many rounds, equally many in each (a remainder
+   * goes to the last ones), by √score · (1 − the largest cosine with a key that stays already): at first the window's.
+   * Default 0: by score alone, all at once.
+   */
+  readonly rounds?: number | undefined;
+  /**
+   * What leaves is merged, lane by lane, into the token that stays and whose key is most like its own: keys and values
+   * become means, and a token that stands for n counts n times in every later softmax. Default false: it is dropped.
+   */
+  readonly merge?: boolean | undefined;
 }
 
 /** A policy's plan of a run. */

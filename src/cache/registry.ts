@@ -1,7 +1,6 @@
 /** Policies by name: a budget becomes capacities, and those a policy for one model and schedule. */
 import {
   allocateByKind,
-  allocateByMass,
   allocatePyramid,
   allocateScaleKV,
   allocateUniform,
@@ -54,8 +53,8 @@ export interface CachePolicyOptions {
    */
   readonly budget?: string | number | Budget | undefined;
   /**
-   * What a calibration found out about the model, where `budget` is only an amount. `heatkv`, `hack` and `adaptive` need
-   * it or a calibrated budget; `scalekv` takes its roles from it.
+   * What a calibration found out about the model, where `budget` is only an amount. `heatkv` and `hack` need it or a
+   * calibrated budget; `scalekv` takes its roles from it.
    */
   readonly calibration?: Budget | undefined;
   /** ScaleKV's scoring rule: the paper's (`paper`, the default) or the published code's (`reference`). */
@@ -68,7 +67,10 @@ export interface PolicyTask {
   readonly maps: readonly MapSize[];
   /** Bytes of one token in all layers and rows, as it is stored; for budgets in memory. */
   readonly tokenBytes: number;
-  /** Bytes of one token's scores in all layers, heads and rows, where scores add up. Default 0. */
+  /**
+   * Bytes of one number a token in all layers, heads and rows: its score where scores add up, its count where tokens are
+   * merged. Default 0.
+   */
   readonly scoreBytes?: number | undefined;
 }
 
@@ -104,6 +106,8 @@ interface Recipe {
   readonly headwise?: boolean;
   /** Its scores add up, and take memory beside the tokens. */
   readonly cumulative?: boolean;
+  /** Its tokens stand for several, and for how many takes memory beside them. */
+  readonly merging?: boolean;
 }
 
 const RECIPES: Readonly<Record<Exclude<PolicyName, "full">, Recipe>> = {
@@ -136,15 +140,19 @@ const RECIPES: Readonly<Record<Exclude<PolicyName, "full">, Recipe>> = {
     cumulative: true,
   },
   adaptive: {
-    make: ({ heads, headStatistics }) => adaptive({ capacities: allocateByMass({ ...heads, ...headStatistics() }) }),
-    headwise: true,
-    cumulative: true,
+    make: ({ layers }) => adaptive({ capacities: allocateUniform(layers) }),
+    merging: true,
   },
 };
 
 /** Whether a policy treats the heads of a layer apart, which a model must be loaded for. */
 export function isHeadwise({ policy = "full" }: CachePolicyOptions): boolean {
   return policy !== "full" && RECIPES[policy].headwise === true;
+}
+
+/** Whether a policy merges tokens, which a model must be loaded for. */
+export function isMerging({ policy = "full" }: CachePolicyOptions): boolean {
+  return policy !== "full" && RECIPES[policy].merging === true;
 }
 
 /**
@@ -173,10 +181,10 @@ export function choosePolicy(options: CachePolicyOptions, task: PolicyTask): Cho
   checkPolicyOptions(options);
   const { policy: name = "full", budget, scoring } = options;
   if (name === "full" || budget === undefined) return { policy: full, budget: undefined };
-  const { make, cumulative } = RECIPES[name];
+  const { make, cumulative, merging } = RECIPES[name];
   const { maps, model, tokenBytes, scoreBytes = 0 } = task;
   const amount = typeof budget === "object" ? { kind: "tokens" as const, tokens: budget.base } : parseAmount(budget);
-  const bytesPerToken = tokenBytes + (cumulative ? scoreBytes : 0);
+  const bytesPerToken = tokenBytes + ((cumulative ? 1 : 0) + (merging ? 1 : 0)) * scoreBytes;
   const tokens = resolveAmount(amount, { maps, bytesPerToken });
   const calibrated = calibrationFor(options, task, tokens);
   const policy = make({

@@ -5,7 +5,7 @@
 import { GraphBuilder } from "../graph/builder.js";
 import type { GraphModel } from "../graph/model.js";
 import * as op from "../graph/ops/index.js";
-import type { CommitShape } from "./commit-graph.js";
+import type { CommitShape } from "./lanes.js";
 
 /**
  * Means over the observers of attention weights. Inputs: `past_k` [past, rows, C] float32, `new_k` [tokens, rows, C];

@@ -27,24 +27,39 @@ export interface Stored {
   readonly data: Value;
   /** [tokens, rows, heads] float32; int8 only. */
   readonly scale?: Value | undefined;
+  /** [tokens, rows, heads] float32, ln of how many tokens each stands for; keys of a cache that merges only. */
+  readonly bias?: Value | undefined;
+}
+
+/** What tells how a slot's tokens lie in its cache. */
+export interface StoredShape {
+  readonly storage: StorageType;
+  readonly heads: number;
+  readonly dim: number;
+  /** Cached tokens may stand for several. Default false. */
+  readonly merging?: boolean | undefined;
 }
 
 /** Below this a head counts as zeros. */
 const SMALLEST = 1e-30;
 
 /**
- * Declares a slot's cached keys or values as inputs: `past_k` [past, rows, C] and, for int8, `past_k_scale`; with the
- * number of a `head` where that is the slot.
+ * Declares a slot's cached keys or values as inputs: `past_k` [past, rows, C], for int8 `past_k_scale`, and where tokens
+ * may be merged `past_k_bias`; with the number of a `head` where that is the slot.
  */
 export function storedInput(
   g: GraphBuilder,
   name: "k" | "v",
-  { storage, heads, dim, head }: { storage: StorageType; heads: number; dim: number; head?: number | undefined },
+  { storage, heads, dim, merging, head }: StoredShape & { head?: number | undefined },
 ): Stored {
   const past = headName("past", head);
-  const data = g.input(headName(`past_${name}`, head), STORED_ELEMENT[storage], [past, "rows", heads * dim]);
-  if (storage !== "int8") return { data };
-  return { data, scale: g.input(headName(`past_${name}_scale`, head), "float32", [past, "rows", heads]) };
+  const byHead = (what: string): Value =>
+    g.input(headName(`past_${name}_${what}`, head), "float32", [past, "rows", heads]);
+  return {
+    data: g.input(headName(`past_${name}`, head), STORED_ELEMENT[storage], [past, "rows", heads * dim]),
+    scale: storage === "int8" ? byHead("scale") : undefined,
+    bias: merging && name === "k" ? byHead("bias") : undefined,
+  };
 }
 
 /** The name of a head's tensor, such as `past_k.3`; of a whole layer's, where `head` is undefined, the bare name. */

@@ -3,45 +3,34 @@
  * seed, and each image is measured against the full cache's. This is the form of the ScaleKV paper's Table 1.
  */
 import type { Budget } from "../budget/budget.js";
-import { isHeadwise } from "../cache/registry.js";
-import type { StorageType } from "../cache/storage.js";
-import type { CacheOptions, Draw, DrawnImage, DrawOptions, Pipeline, PipelineOptions } from "../generate/types.js";
+import { isHeadwise, isMerging } from "../cache/registry.js";
+import type { CacheOptions, Draw, DrawnImage, Pipeline, PipelineOptions } from "../generate/types.js";
 import type { RgbImage } from "../metrics/image.js";
 import { psnr } from "../metrics/psnr.js";
 import { ssim } from "../metrics/ssim.js";
 import type { Contender } from "./contenders.js";
+import { batches, Counter, drawBatch, drawMissing, type ImageStore, type PromptDrawing } from "./drawing.js";
 import type { Outcome } from "./outcomes.js";
 
 /** The name under which the full cache's images are kept. */
 export const REFERENCE = "full";
 
-/** Where images go, and what an earlier attempt has left. */
-export interface EvaluationStore {
+/** Where images go, by the contender's name or {@link REFERENCE}, and what an earlier attempt has left. */
+export interface EvaluationStore extends ImageStore {
   /** The outcomes there are already. */
   readonly outcomes: readonly Outcome[];
-  /** Keeps an image of a contender, or of {@link REFERENCE}. */
-  keepImage(contender: string, index: number, image: RgbImage): Promise<void>;
-  /** The full cache's image, if it is there. */
-  reference(index: number): Promise<RgbImage | undefined>;
   /** Keeps outcomes whose images are kept. */
   keepOutcomes(outcomes: readonly Outcome[]): Promise<void>;
 }
 
 /** What is compared. */
-export interface ComparisonTask {
+export interface ComparisonTask extends PromptDrawing {
   readonly model: string;
   readonly contenders: readonly Contender[];
-  readonly prompts: readonly string[];
-  /** Images drawn at once; a seed gives the same image in any batch. */
-  readonly batch: number;
-  /** The first prompt's seed; every further one has the next. */
-  readonly seed: number;
-  readonly drawing: Omit<DrawOptions, "seed" | "cache" | "signal" | "onProgress" | "onScale">;
   /** What is known of the model's heads and layers; contenders by head need it. */
   readonly calibration?: Budget | undefined;
   readonly options: Omit<PipelineOptions, "cache">;
   readonly store: EvaluationStore;
-  readonly signal?: AbortSignal | undefined;
   /** `done` of `total` images are drawn. */
   readonly onImage?: ((done: number, total: number) => void) | undefined;
 }
@@ -51,35 +40,36 @@ export async function compareCaches(pipeline: Pipeline, task: ComparisonTask): P
   const { contenders, prompts, onImage } = task;
   const total = prompts.length * (contenders.length + 1);
   const count = new Counter((done) => onImage?.(done, total));
-  await withModel(pipeline, task, "fp32", (draw) => drawReference(draw, task, count));
-  for (const storage of new Set(contenders.map((contender) => contender.storage))) {
-    const own = contenders.filter((contender) => contender.storage === storage);
-    await withModel(pipeline, task, storage, async (draw) => {
-      for (const contender of own) await drawContender(draw, contender, task, count);
+  await withModel(pipeline, task, [], (draw) =>
+    drawMissing(draw, task, task.store, REFERENCE, { policy: "full" }, count),
+  );
+  for (const group of loadedAlike(contenders)) {
+    await withModel(pipeline, task, group, async (draw) => {
+      for (const contender of group) await drawContender(draw, contender, task, count);
     });
   }
 }
 
-class Counter {
-  private done = 0;
-
-  constructor(private readonly tell: (done: number) => void) {}
-
-  add(images: number): void {
-    this.done += images;
-    this.tell(this.done);
+/** Contenders that one loaded model serves: those of a storage type that merge tokens, and the others. */
+function loadedAlike(contenders: readonly Contender[]): Contender[][] {
+  const groups = new Map<string, Contender[]>();
+  for (const contender of contenders) {
+    const key = `${contender.storage} ${isMerging(contender)}`;
+    groups.set(key, [...(groups.get(key) ?? []), contender]);
   }
+  return [...groups.values()];
 }
 
-/** Loads the model for contenders of one storage type; by head if one of them needs it. */
+/** Loads the model for contenders that can share it, or for the full cache; by head if one of them needs it. */
 async function withModel(
   pipeline: Pipeline,
-  { model, options, contenders, calibration, signal }: ComparisonTask,
-  storage: StorageType,
+  { model, options, calibration, signal }: ComparisonTask,
+  contenders: readonly Contender[],
   work: (draw: Draw) => Promise<void>,
 ): Promise<void> {
-  const byHead = contenders.find((contender) => contender.storage === storage && isHeadwise(contender));
-  const cache: CacheOptions = byHead ? { storage, ...policyOf(byHead, calibration) } : { storage };
+  const storage = contenders[0]?.storage ?? "fp32";
+  const special = contenders.find((contender) => isHeadwise(contender) || isMerging(contender));
+  const cache: CacheOptions = special ? { storage, ...policyOf(special, calibration) } : { storage };
   const draw = await pipeline("text-to-image", model, { ...options, cache, signal });
   try {
     await work(draw);
@@ -90,18 +80,6 @@ async function withModel(
 
 function policyOf({ policy, scoring, budget }: Contender, calibration: Budget | undefined): CacheOptions {
   return { policy, scoring, budget, calibration };
-}
-
-async function drawReference(draw: Draw, task: ComparisonTask, count: Counter): Promise<void> {
-  const { store, prompts } = task;
-  const missing: number[] = [];
-  for (const index of prompts.keys()) if (!(await store.reference(index))) missing.push(index);
-  count.add(prompts.length - missing.length);
-  for (const indices of batches(missing, task.batch)) {
-    const { images } = await drawBatch(draw, indices, task, { policy: "full" });
-    for (const [i, index] of indices.entries()) await store.keepImage(REFERENCE, index, images[i]!);
-    count.add(indices.length);
-  }
 }
 
 async function drawContender(draw: Draw, contender: Contender, task: ComparisonTask, count: Counter): Promise<void> {
@@ -117,7 +95,7 @@ async function drawContender(draw: Draw, contender: Contender, task: ComparisonT
       outcomes.push({
         contender: contender.name,
         index,
-        ...likeness(images[i]!, (await store.reference(index))!),
+        ...likeness(images[i]!, (await store.image(REFERENCE, index))!),
         cacheBytes: report.cache.peakBytes / indices.length,
         fullBytes: report.cache.fullBytes / indices.length,
         tokens: report.budget!,
@@ -129,24 +107,7 @@ async function drawContender(draw: Draw, contender: Contender, task: ComparisonT
   }
 }
 
-function drawBatch(
-  draw: Draw,
-  indices: readonly number[],
-  { prompts, seed, drawing, signal }: ComparisonTask,
-  cache: CacheOptions,
-): ReturnType<Draw> {
-  const seeds = indices.map((index) => seed + index);
-  return draw(
-    indices.map((index) => prompts[index]!),
-    { ...drawing, seed: seeds, cache, signal },
-  );
-}
-
 function likeness(image: DrawnImage, reference: RgbImage): Pick<Outcome, "psnr" | "ssim"> {
   const decibels = psnr(image, reference);
   return { psnr: Number.isFinite(decibels) ? decibels : null, ssim: ssim(image, reference) };
-}
-
-function batches(indices: readonly number[], size: number): number[][] {
-  return Array.from({ length: Math.ceil(indices.length / size) }, (_, i) => indices.slice(i * size, (i + 1) * size));
 }

@@ -3,7 +3,7 @@
  * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
  */
 import type { AttentionStatistics, CalibrationSubject } from "../budget/calibration.js";
-import { checkPolicyOptions, choosePolicy, isHeadwise, type ChosenPolicy } from "../cache/registry.js";
+import { checkPolicyOptions, choosePolicy, isHeadwise, isMerging, type ChosenPolicy } from "../cache/registry.js";
 import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import { WEIGHT_TYPES, type WeightType } from "../graph/model.js";
@@ -16,6 +16,7 @@ import { processMemoryIfTold } from "../runtime/memory.js";
 import { configureWasm } from "../runtime/ort.js";
 import { totalTokens } from "../models/infinity/schedule.js";
 import { ImageModel, type DrawnBatch, type Images } from "./image-model.js";
+import { policyTask } from "./policy-task.js";
 import { Recorder } from "./recorder.js";
 import { resolveSettings, type Settings } from "./settings.js";
 import { encodePrompts } from "./text.js";
@@ -51,7 +52,7 @@ export class Engine {
 
   /** Opens a model by the name that `open` knows it by, and loads it; see {@link PipelineOptions}. */
   static async load(name: string, options: PipelineOptions, open: OpenModel): Promise<Engine> {
-    const { threads, weights = "fp32", signal, onProgress, vae, textEncoder, cache = {} } = options;
+    const { threads, weights = "fp32", profile, signal, onProgress, vae, textEncoder, cache = {} } = options;
     const device = chooseDevice(options.device ?? "auto");
     configureWasm(options);
     checkPolicyOptions(cache);
@@ -62,7 +63,8 @@ export class Engine {
     try {
       const tokenizer = await loadTokenizer(files.textEncoder);
       encoder = await loadEncoder(files, device, options);
-      const layers = { device, threads, weights, storage: cache.storage, headwise: isHeadwise(cache) };
+      const kinds = { headwise: isHeadwise(cache), merging: isMerging(cache) };
+      const layers = { device, threads, weights, profile, storage: cache.storage, ...kinds };
       const model = await ImageModel.load(files, layers, (done, total) => {
         signal?.throwIfAborted();
         onProgress?.({ stage: "load", part: "transformer", done, total });
@@ -107,7 +109,7 @@ export class Engine {
     if (keepsOutputs(device)) {
       throw new OptionError(`device ${device}: keeps its cache to itself; attention is measured on the cpu`);
     }
-    if (isHeadwise(cache)) throw new OptionError(`policy ${cache.policy!}: attention is measured with the full cache`);
+    if (isHeadwise(cache) || isMerging(cache)) throw new OptionError(`policy ${cache.policy!}: attention is measured with the full cache`);
     const { storage = "fp32" } = cache;
     if (storage !== "fp32") throw new OptionError(`storage ${storage}: attention is measured with an fp32 cache`);
     const { schedule, guided } = this.settings(options, 1);
@@ -149,13 +151,9 @@ export class Engine {
   }
 
   /** The policy for this call's schedule and rows. */
-  private choosePolicy(wish: CachePolicyOptions, { schedule, guided }: Settings, images: number): ChosenPolicy {
-    const { depth, heads, width } = this.files.infinity.config;
-    const rows = guided ? 2 * images : images;
-    const tokenBytes = depth * rows * bytesPerToken(this.cache.storage ?? "fp32", heads, width / heads);
-    const scoreBytes = depth * rows * heads * Float32Array.BYTES_PER_ELEMENT;
-    const task = { model: { depth, heads, width }, maps: schedule.maps, tokenBytes, scoreBytes };
-    return choosePolicy(wish, task);
+  private choosePolicy(wish: CachePolicyOptions, settings: Settings, images: number): ChosenPolicy {
+    const { storage = "fp32" } = this.cache;
+    return choosePolicy(wish, policyTask(this.files.infinity.config, settings, { images, storage }));
   }
 
   private async readPrompts(
@@ -212,12 +210,12 @@ export class Engine {
 }
 
 function loadEncoder(files: ModelFiles, device: Device, options: PipelineOptions): Promise<T5Encoder> {
-  const { threads, signal, onProgress } = options;
+  const { threads, profile, signal, onProgress } = options;
   const { config, tensors, path } = files.textEncoder;
   const stream = t5LayerBytes(config) * config.layers > RESIDENT_TEXT_ENCODER_BYTES;
   const onLoad = (done: number, total: number): void =>
     onProgress?.({ stage: "load", part: "text encoder", done, total });
-  return T5Encoder.create(config, { path, tensors }, { device, threads, signal, stream, onLoad });
+  return T5Encoder.create(config, { path, tensors }, { device, threads, profile, signal, stream, onLoad });
 }
 
 function layerProgress({ schedule }: Settings, scale: number, layer: number, layers: number): DrawProgress {

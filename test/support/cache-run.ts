@@ -28,8 +28,11 @@ export interface Step {
   readonly kept: readonly (readonly number[])[] | undefined;
   /** [lane]: the layer's tokens as stored, oldest first, each as the bytes of its key, its value and their scales. */
   readonly lanes: readonly Buffer[];
-  /** The layer's keys as attention reads them, [tokens, lanes, dim]. */
+  /** The layer's keys and values as attention reads them, [tokens, lanes, dim]. */
   readonly keys: Float32Array;
+  readonly values: Float32Array;
+  /** [tokens, lanes]: ln of how many tokens each stands for, where they are merged. */
+  readonly bias: Float32Array | undefined;
   /** Bytes of the layer's tokens, and of the arrays in which they lie. */
   readonly layerBytes: number;
   readonly arrayBytes: number;
@@ -56,14 +59,16 @@ async function runLayer(task: CacheRunTask, scale: number, layer: number): Promi
   const kept = await cache.commit(layer, scale, outputs);
   const past = Object.entries(cache.feeds(layer, scale + 1)).filter(([name]) => name.startsWith("past_"));
   const tensors = past.map(([, tensor]) => tensor);
-  const { past_k: keys, past_k_scale: scales } = Object.fromEntries(past);
+  const { past_k, past_k_scale, past_v, past_v_scale, past_k_bias } = Object.fromEntries(past);
   return {
     scale,
     layer,
     observed: values(outputs[`observed_${plan.scoring?.queries ?? "attention"}`]!),
     kept: kept?.map((lane) => lane!),
     lanes: laneBytes(tensors, rows.length * heads),
-    keys: widened(keys!, scales).slice(),
+    keys: widened(past_k!, past_k_scale).slice(),
+    values: widened(past_v!, past_v_scale).slice(),
+    bias: past_k_bias && values(past_k_bias).slice(),
     layerBytes: tensors.reduce((sum, tensor) => sum + bytesOf(tensor).length, 0),
     arrayBytes: tensors.reduce((sum, tensor) => sum + bytesOf(tensor).buffer.byteLength, 0),
     bytes: cache.bytes,

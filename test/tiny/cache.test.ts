@@ -1,7 +1,14 @@
 /** The embedded model under every policy: what a call promises of images and bytes, whatever stays in the cache. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { heldPerToken } from "../../src/cache/kv-cache.js";
-import { choosePolicy, isHeadwise, POLICY_NAMES, type PolicyName } from "../../src/cache/registry.js";
+import {
+  choosePolicy,
+  isHeadwise,
+  isMerging,
+  POLICY_NAMES,
+  type CachePolicyOptions,
+  type PolicyName,
+} from "../../src/cache/registry.js";
 import type { StorageType } from "../../src/cache/storage.js";
 import { OptionError } from "../../src/errors.js";
 import { Engine } from "../../src/generate/engine.js";
@@ -25,23 +32,31 @@ const CALIBRATION = madeUpCalibration({ model: MODEL, maps: scheduleFor("0.06M")
 let engine: Engine;
 /** Loaded for policies that treat heads apart. */
 let headwise: Engine;
+/** Loaded for policies that merge tokens. */
+let merging: Engine;
 /** {@link FOX} with seed 7 and the full cache. */
 let fox: DrawResult;
 
 beforeAll(async () => {
   engine = await Engine.load("tiny", {}, resolveModel);
-  const cache = { policy: "adaptive", budget: "30%", calibration: CALIBRATION } as const;
-  headwise = await Engine.load("tiny", { cache }, resolveModel);
+  const cache = { budget: "30%", calibration: CALIBRATION };
+  headwise = await Engine.load("tiny", { cache: { ...cache, policy: "hack" } }, resolveModel);
+  merging = await Engine.load("tiny", { cache: { ...cache, policy: "adaptive" } }, resolveModel);
   fox = await draw([FOX], {});
 });
 afterAll(async () => {
   await engine.dispose();
   await headwise.dispose();
+  await merging.dispose();
 });
 
 function draw(prompts: readonly string[], options: DrawOptions): Promise<DrawResult> {
-  const loaded = isHeadwise(options.cache ?? {}) ? headwise : engine;
-  return loaded.draw(prompts, { pixels: "0.06M", seed: 7, ...options });
+  return engineFor(options.cache ?? {}).draw(prompts, { pixels: "0.06M", seed: 7, ...options });
+}
+
+function engineFor(cache: CachePolicyOptions): Engine {
+  if (isMerging(cache)) return merging;
+  return isHeadwise(cache) ? headwise : engine;
 }
 
 /** Images are compared as text: vitest takes seconds to compare typed arrays of this size. */
@@ -63,7 +78,7 @@ function plannedBytes(policy: PolicyName, budget: string, { pixels, ratio, rows,
   const { depth, heads, width } = MODEL;
   const wish = { policy, budget, ...(isHeadwise({ policy }) ? { calibration: CALIBRATION } : {}) };
   const plan = choosePolicy(wish, { model: MODEL, maps, tokenBytes: 1 }).policy.plan({ layers: depth, heads, maps });
-  const slot = { storage, heads: plan.headwise ? 1 : heads, dim: width / heads, plan };
+  const slot = { storage, heads: plan.headwise ? 1 : heads, dim: width / heads, plan, merging: isMerging({ policy }) };
   const each = rows * heldPerToken(slot);
   const { lengths } = plan;
   let tokens = 0;
@@ -104,7 +119,9 @@ describe.each(COMPRESSING)("%s", (policy) => {
   it("draws what the full cache draws, to the byte, if the budget covers the history", async () => {
     const { image, report } = await draw([FOX], { cache: { ...cache, budget: "100%" } });
     expect(bytesOf(image)).toBe(bytesOf(fox.image));
-    expect(report.cache).toEqual(fox.report.cache);
+    // A model that merges also holds for how many each token stands.
+    const everything = await engineFor(cache).draw([FOX], { pixels: "0.06M", seed: 7, cache: { policy: "full" } });
+    expect(report.cache).toEqual(everything.report.cache);
   });
 
   it("draws three images in a batch as each alone", async () => {
@@ -138,6 +155,13 @@ it("a policy that treats heads apart needs a model loaded for such, which draws 
   const [apart, together] = [await headwise.draw([FOX], options), await engine.draw([FOX], options)];
   expect(bytesOf(apart.image)).toBe(bytesOf(together.image));
   expect(apart.report.cache).toEqual(together.report.cache);
+});
+
+it("a policy that merges tokens needs a model loaded for such", async () => {
+  const refused = engine.draw([FOX], { pixels: "0.06M", cache: { policy: "adaptive", budget: "30%" } });
+  await expect(refused).rejects.toThrow(
+    new OptionError("policy: merges tokens, so it must be named when the model is loaded"),
+  );
 });
 
 it("previews change nothing of an image whose cache is compressed", async () => {

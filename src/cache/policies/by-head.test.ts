@@ -70,19 +70,14 @@ describe("policies whose scores add up", () => {
     expect(structural).toEqual({ kind: "scored", capacity: 25, window, observers });
   });
 
-  it("adaptive keeps the first two scales of every head, each with its own capacity", () => {
+  it("adaptive keeps the first two scales of every layer, and merges the others", () => {
     const own = RUN.maps.slice(1).map(() => [20, 50]);
-    const { evictions, lengths } = adaptive({ capacities: own }).plan(RUN);
+    const { evictions, scoring, headwise } = adaptive({ capacities: own }).plan({ ...RUN, layers: 2 });
+    expect(headwise).toBeUndefined();
+    expect(scoring).toMatchObject({ merge: true });
     expect(last(evictions)).toMatchObject([
       { capacity: 20, window: range(0, 5) },
       { capacity: 50, window: range(0, 5) },
-    ]);
-    expect(lengths).toEqual([
-      [1, 1],
-      [5, 5],
-      [20, 21],
-      [20, 50],
-      [20, 50],
     ]);
   });
 });

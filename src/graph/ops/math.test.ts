@@ -8,6 +8,10 @@ const B = wave([2, 3], 1);
 /** One value a column, to be broadcast over the rows. */
 const ROW = wave([3], 2);
 
+/** Whole numbers, some of them equal. */
+const ROUNDED = { shape: [2, 3], values: [1, 2, 3, 3, 2, 1] };
+const ROUNDED_ROW = { shape: [3], values: [1, 2, 2] };
+
 function perElement(
   build: OperatorCase["build"],
   formula: (a: number, b: number) => number,
@@ -38,10 +42,25 @@ describe("math operators follow their definitions", () => {
     Div: [perElement(math.Div, (a, b) => a / b, [A, positive])],
     Exp: [perElement(math.Exp, Math.exp)],
     Sqrt: [perElement(math.Sqrt, Math.sqrt, [positive])],
+    Log: [perElement(math.Log, Math.log, [positive])],
     Sigmoid: [perElement(math.Sigmoid, (x) => 1 / (1 + Math.exp(-x)))],
     Relu: [perElement(math.Relu, (x) => Math.max(x, 0))],
     Min: [perElement(math.Min, Math.min, [A, B])],
     Max: [perElement(math.Max, Math.max, [A, B])],
+    Equal: [
+      perElement(
+        (g, a, b) => math.Cast(g, math.Equal(g, a, b!), "float32"),
+        (a, b) => (a === b ? 1 : 0),
+        [ROUNDED, ROUNDED_ROW],
+      ),
+    ],
+    Where: [
+      perElement(
+        (g, a, b) => math.Where(g, math.Equal(g, a, b!), a, g.scalar(7)),
+        (a, b) => (a === b ? a : 7),
+        [ROUNDED, ROUNDED_ROW],
+      ),
+    ],
     Abs: [perElement(math.Abs, Math.abs)],
     Round: [
       perElement(math.Round, Math.round),

@@ -23,6 +23,9 @@ export const Exp = (g: GraphBuilder, x: Value): Value => g.node("Exp", [x])[0];
 /** √x. */
 export const Sqrt = (g: GraphBuilder, x: Value): Value => g.node("Sqrt", [x])[0];
 
+/** ln x. */
+export const Log = (g: GraphBuilder, x: Value): Value => g.node("Log", [x])[0];
+
 /** 1 / (1 + e⁻ˣ). */
 export const Sigmoid = (g: GraphBuilder, x: Value): Value => g.node("Sigmoid", [x])[0];
 
@@ -34,6 +37,13 @@ export const Min = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Min",
 
 /** The larger of a and b, element by element. */
 export const Max = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Max", [a, b])[0];
+
+/** Whether a = b, element by element, broadcast. */
+export const Equal = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Equal", [a, b])[0];
+
+/** a where the condition holds, b elsewhere, broadcast. */
+export const Where = (g: GraphBuilder, condition: Value, a: Value, b: Value): Value =>
+  g.node("Where", [condition, a, b])[0];
 
 /** |x|. */
 export const Abs = (g: GraphBuilder, x: Value): Value => g.node("Abs", [x])[0];

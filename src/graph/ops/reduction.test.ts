@@ -28,6 +28,15 @@ describe("reductions keep the axis with length 1", () => {
         expected: tabulate([2, 1, 4], (a, _, c) => sum(3, (b) => at(X, a, b, c))),
       },
     ],
+    ArgMax: [
+      {
+        // Of equals the first.
+        inputs: [{ shape: [2, 3], values: [1, 5, 5, 7, 0, 7] }],
+        build: (g, x) => reduction.ArgMax(g, x, 1),
+        expected: { shape: [2, 1], values: [1, 0] },
+        type: "int64",
+      },
+    ],
     ReduceMax: [
       {
         inputs: [X],

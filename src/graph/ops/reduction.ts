@@ -13,6 +13,10 @@ export const ReduceSumSquare = (g: GraphBuilder, x: Value, axis: number): Value 
 export const ReduceSum = (g: GraphBuilder, x: Value, axis: number): Value =>
   g.node("ReduceSum", [x, g.ints([axis])], { keepdims: 1 })[0];
 
+/** Where the largest along one axis lies, int64; of equals the first. */
+export const ArgMax = (g: GraphBuilder, x: Value, axis: number): Value =>
+  g.node("ArgMax", [x], { axis, keepdims: 1 })[0];
+
 /** The largest along one axis. */
 export const ReduceMax = (g: GraphBuilder, x: Value, axis: number): Value =>
   g.node("ReduceMax", [x], { axes: [axis], keepdims: 1 })[0];

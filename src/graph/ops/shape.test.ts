@@ -84,6 +84,21 @@ describe("shape operators follow their definitions", () => {
         expected: seenAs(24, 1),
       },
     ],
+    Expand: [
+      {
+        inputs: [{ shape: [1, 3], values: [4, 5, 6] }],
+        build: (g, x) => shape.Expand(g, x, g.ints([2, 1, 1])),
+        expected: tabulate([2, 1, 3], (_, __, c) => 4 + c),
+      },
+    ],
+    Range: [
+      {
+        inputs: [X],
+        build: (g, x) => shape.Range(g, shape.Squeeze(g, shape.Slice(g, shape.Shape(g, x), 0, 2, 3), [0])),
+        expected: { shape: [4], values: [0, 1, 2, 3] },
+        type: "int64",
+      },
+    ],
     Pad: [
       {
         inputs: [X],

@@ -54,6 +54,15 @@ export const Unsqueeze = (g: GraphBuilder, x: Value, axes: readonly number[]): V
 export const Squeeze = (g: GraphBuilder, x: Value, axes: readonly number[]): Value =>
   g.node("Squeeze", [x, g.ints(axes)])[0];
 
+/** Repeated along axes of length 1 until it has the shape, or broadcast against it. */
+export const Expand = (g: GraphBuilder, x: Value, shape: Value): Value => g.node("Expand", [x, shape])[0];
+
+/** 0, 1, 2 and so on, as many as the int64 scalar `count` says. */
+export function Range(g: GraphBuilder, count: Value): Value {
+  const int = (value: number): Value => g.constant("int64", [], BigInt64Array.of(BigInt(value)));
+  return g.node("Range", [int(0), count, int(1)])[0];
+}
+
 /** Zeros around: `before` and `after` give the amount for every axis. */
 export function Pad(g: GraphBuilder, x: Value, before: readonly number[], after: readonly number[]): Value {
   return g.node("Pad", [x, g.ints([...before, ...after])])[0];
