@@ -37,3 +37,8 @@ export class DeviceError extends ScaleKVError {
 export class BudgetError extends ScaleKVError {
   override readonly name = "BudgetError";
 }
+
+/** A sampling folder is damaged, or holds the pictures of another run than the one that is asked for. */
+export class SamplingError extends ScaleKVError {
+  override readonly name = "SamplingError";
+}

@@ -1,17 +1,22 @@
 /** The `scalekv` command: its parts put together, and what its exit codes mean. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ScaleKVError } from "../errors.js";
+import { packageVersion } from "../sampling/release.js";
 import { benchCommand } from "./bench.js";
 import { calibrateCommand } from "./calibrate.js";
 import { downloadCommand } from "./download.js";
 import { evalCommand } from "./eval.js";
 import { generateCommand } from "./generate.js";
+import { Incomplete } from "./incomplete.js";
 import { inspectCommand } from "./inspect.js";
 import { Interrupted } from "./interrupt.js";
+import { mergeCommand } from "./merge.js";
 import { reconstructCommand } from "./reconstruct.js";
+import { sampleCommand } from "./sample.js";
 import { scoreCommand } from "./score.js";
 import { traceCommand } from "./trace.js";
+import { verifyCommand } from "./verify.js";
+import { workerCommand } from "./worker.js";
 
 /** Bad input: an option, a file, a model. Everything unforeseen is {@link EXIT_DEFECT}. */
 const EXIT_BAD_INPUT = 2;
@@ -33,6 +38,10 @@ export function buildProgram(): Command {
     calibrateCommand(),
     reconstructCommand(),
     evalCommand(),
+    sampleCommand(),
+    verifyCommand(),
+    mergeCommand(),
+    workerCommand(),
     scoreCommand(),
     downloadCommand(),
     inspectCommand(),
@@ -63,7 +72,7 @@ export async function run(args: readonly string[], program: Command = buildProgr
 /** Commander has printed its own errors; `--help` and `--version` arrive here as errors with exit code 0. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_BAD_INPUT;
-  if (error instanceof Interrupted) return error.exitCode;
+  if (error instanceof Interrupted || error instanceof Incomplete) return error.exitCode;
   if (error instanceof ScaleKVError) {
     process.stderr.write(complaint(error.message));
     return EXIT_BAD_INPUT;
@@ -79,10 +88,4 @@ function complaint(message: string): string {
     .trim()
     .replaceAll(/\s*\n\s*/g, " ");
   return `scalekv: ${line}\n`;
-}
-
-/** The package file lies two folders up, from the sources as from the build. */
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { StatusLine, describeProgress } from "./progress.js";
+import { StatusLine, describeProgress, describeSampling, duration } from "./progress.js";
 
 /** A terminal that remembers what was written. */
 function terminal(
@@ -67,5 +67,19 @@ describe("describeProgress", () => {
     expect(describeProgress({ stage: "text", layer: 3, layers: 3 })[0]).toBe(1);
     expect(describeProgress({ stage: "scale", scale: 7, scales: 7, map, layer: 4, layers: 4 })[0]).toBe(1);
     expect(describeProgress({ stage: "vae", image: 2, images: 2 })[0]).toBe(1);
+  });
+});
+
+describe("describeSampling", () => {
+  it("tells the rate of what is drawn now, and how long the rest will take at it", () => {
+    const event = { stage: "draw", done: 60, total: 100, drawn: 20, seconds: 50 } as const;
+    expect(describeSampling(event)).toEqual([0.6, "picture 60 of 100, 0.40/s, 1 min 40 s left"]);
+    expect(describeSampling({ stage: "check", done: 3, total: 4 })).toEqual([0.75, "checking: picture 3 of 4"]);
+  });
+
+  it("writes times in their two largest units", () => {
+    expect([0, 59.4, 59.6, 3599, 3600, 90061].map(duration)).toEqual([
+      ...["0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 1 min"],
+    ]);
   });
 });

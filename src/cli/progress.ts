@@ -1,5 +1,6 @@
 /** Progress on a terminal: one line that is written over and over, and nothing where nobody looks. */
 import type { DrawProgress, LoadProgress } from "../generate/types.js";
+import type { SampleProgress } from "../sampling/sample.js";
 
 /** Whatever a model tells while it loads and draws. */
 export type StageProgress = LoadProgress | DrawProgress;
@@ -67,4 +68,21 @@ export function describeProgress(event: StageProgress): readonly [fraction: numb
     case "vae":
       return [event.image / event.images, `decoding: image ${event.image} of ${event.images}`];
   }
+}
+
+/** Pictures of a run: how many of all there are, how fast they come, and how long the rest will take. */
+export function describeSampling(event: SampleProgress): readonly [fraction: number, text: string] {
+  const { done, total } = event;
+  if (event.stage === "check") return [done / total, `checking: picture ${done} of ${total}`];
+  const { drawn, seconds } = event;
+  const left = duration((seconds / drawn) * (total - done));
+  return [done / total, `picture ${done} of ${total}, ${(drawn / seconds).toPrecision(2)}/s, ${left} left`];
+}
+
+/** Seconds in the two largest units: `42 s`, `3 min 20 s`, `5 h 12 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }

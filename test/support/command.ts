@@ -12,6 +12,8 @@ export interface Finished {
 export interface Running {
   /** As Ctrl-C does. */
   readonly interrupt: () => void;
+  /** At once, without a chance to tidy up. */
+  readonly kill: () => void;
   readonly finished: Promise<Finished>;
 }
 
@@ -31,5 +33,5 @@ export function startScalekv(...args: string[]): Running {
       resolve({ code, ...output });
     });
   });
-  return { interrupt: () => void child.kill("SIGINT"), finished };
+  return { interrupt: () => void child.kill("SIGINT"), kill: () => void child.kill("SIGKILL"), finished };
 }
