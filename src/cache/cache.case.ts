@@ -79,7 +79,7 @@ class Workbench {
 
   /** Tokens may stand for several. */
   get merging(): boolean {
-    return this.plan.scoring?.merge === true;
+    return this.plan.scoring?.merge !== undefined;
   }
 
   /** One row of all steps, to be compared: what stayed and what is held. */
@@ -108,7 +108,7 @@ export function cacheSuite(make: MakePolicy, storage: StorageType): void {
         for (const row of ROWS) {
           const { steps: everything } = await bench.draw([row], { plan: bench.fullPlan });
           alone.push((await bench.draw([row])).steps);
-          (bench.plan.scoring?.merge ? expectMerged : expectOracle)(bench, alone[row]!, everything, storage);
+          (bench.merging ? expectMerged : expectOracle)(bench, alone[row]!, everything, storage);
         }
         for (const rows of TOGETHER) {
           const { steps } = await bench.draw(rows);
@@ -225,7 +225,8 @@ function expectMerged(
         // Scores of random numbers are far enough from each other.
         expect(positions).toEqual(selectPositions(judged, eviction, plan.scoring!));
       }
-      const merged = mergeTokens({ keys, values, counts, scores: counts }, positions, dim);
+      const leastCosine = plan.scoring!.merge!;
+      const merged = mergeTokens({ keys, values, counts, scores: counts }, positions, { dim, leastCosine });
       expectNear(of(step.keys, dim), merged.keys, MERGE_TOLERANCE[storage]);
       expectNear(of(step.values, dim), merged.values, MERGE_TOLERANCE[storage]);
       expectNear(of(step.bias, 1), Float32Array.from(merged.counts, Math.log), 1e-5);
@@ -265,7 +266,7 @@ function expectAccount(
   rows: number,
 ): void {
   const number = rows * slots.heads * Float32Array.BYTES_PER_ELEMENT;
-  const counts = plan.scoring?.merge ? number : 0;
+  const counts = plan.scoring?.merge !== undefined ? number : 0;
   const stored = rows * bytesPerToken(storage, slots.heads, slots.dim) + counts;
   const scores = plan.scoring?.cumulative ? number : 0;
   // New tokens come as float32, whatever they are stored as.

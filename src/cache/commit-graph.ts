@@ -57,7 +57,10 @@ export function buildSelect(shape: CommitShape, scoring: Scoring): Promise<Graph
   const positions = choose(commit, { keys, scores: given }, scoring);
   g.output("positions", positions, "int64", ["lanes", "kept"]);
   const tokens = { keys, values, scores: given };
-  const kept = scoring.merge ? mergeAway(commit, tokens, positions) : copyOut(commit, tokens, positions);
+  const kept =
+    scoring.merge === undefined
+      ? copyOut(commit, tokens, positions)
+      : mergeAway(commit, tokens, positions, scoring.merge);
   if (scoring.cumulative) g.output("kept_scores", kept.scores, "float32", ["lanes", 1, "kept"]);
   emit(commit, "k", kept.keys);
   emit(commit, "v", kept.values);

@@ -60,7 +60,7 @@ export class Committer {
         ? { others: int64(roundSizes(others, scoring.rounds), [scoring.rounds]) }
         : { others: int64([others], [1]), excluded: outside(window, length) }),
       count: int64([capacity], [1]),
-      ...(scoring.merge ? {} : { lanes: laneNumbers(lanes) }),
+      ...(scoring.merge !== undefined ? {} : { lanes: laneNumbers(lanes) }),
       // New tokens have been given nothing yet.
       ...(scoring.cumulative ? { new_scores: float32(new Float32Array(lanes * fresh), [lanes, 1, fresh]) } : {}),
     };

@@ -21,8 +21,19 @@ import {
 } from "./lanes.js";
 import { narrow, type Stored } from "./storage.js";
 
-/** The tokens at `positions` [lanes, kept] with all others merged into them; scores add up. */
-export function mergeAway(commit: Commit, { keys, values, scores }: JudgedTokens, positions: Value): JudgedTokens {
+/** No position. */
+const NOWHERE = -1;
+
+/**
+ * The tokens at `positions` [lanes, kept] with all others merged into them whose keys have at least that cosine; scores
+ * add up.
+ */
+export function mergeAway(
+  commit: Commit,
+  { keys, values, scores }: JudgedTokens,
+  positions: Value,
+  leastCosine: number,
+): JudgedTokens {
   const { g, dim, heads, width, storage } = commit;
   const [laneKeys, laneValues] = [byLane(commit, keys), byLane(commit, values)];
   const counts = op.Exp(g, biasByLane(commit, keys.bias!));
@@ -30,7 +41,9 @@ export function mergeAway(commit: Commit, { keys, values, scores }: JudgedTokens
   // One row a token: what is summed where tokens meet, [lanes, tokens, 2 · dim + 2].
   const rows = op.Concat(g, [op.Mul(g, laneKeys, counts), op.Mul(g, laneValues, counts), counts, given], 2);
   const lanes = [unitKeys(commit, keys), rows, positions] as const;
-  const sums = eachLane(commit, lanes, (unit, own, places) => sumByNearest(commit, unit, own, places));
+  const sums = eachLane(commit, lanes, (unit, own, places) =>
+    op.MatMul(g, nearestOf(commit, unit, places, leastCosine), own),
+  );
 
   const [k, v, count, score] = op.Split(g, sums, 2, [dim, dim, 1, 1]) as [Value, Value, Value, Value];
   const stored = (sum: Value): Stored => {
@@ -42,12 +55,15 @@ export function mergeAway(commit: Commit, { keys, values, scores }: JudgedTokens
 }
 
 /**
- * For every position the sum of the rows [lanes, tokens, columns] of all tokens that go there, [lanes, kept, columns].
- * `unit` [lanes, tokens, dim] are the keys, of length 1.
+ * Which tokens go where, [lanes, kept, tokens]: 1 at the position whose key is most like a token's own, if it is alike
+ * enough. `unit` [lanes, tokens, dim] are the keys, of length 1.
  */
-function sumByNearest(commit: Commit, unit: Value, rows: Value, positions: Value): Value {
+function nearestOf(commit: Commit, unit: Value, positions: Value, leastCosine: number): Value {
   const { g } = commit;
-  const nearest = op.ArgMax(g, cosinesWith(commit, unit, positions), 2); // [lanes, tokens, 1]
-  const goesTo = op.Equal(g, op.Cast(g, nearest, "float32"), numbersAlong(g, positions, 1));
-  return op.MatMul(g, op.Transpose(g, op.Cast(g, goesTo, "float32"), [0, 2, 1]), rows);
+  const cosines = cosinesWith(commit, unit, positions); // [lanes, tokens, kept]
+  const nearest = op.Cast(g, op.ArgMax(g, cosines, 2), "float32"); // [lanes, tokens, 1]
+  const alike = op.GreaterOrEqual(g, op.ReduceMax(g, cosines, 2), g.scalar(leastCosine));
+  const goesTo = op.Where(g, alike, nearest, g.scalar(NOWHERE));
+  const matches = op.Equal(g, goesTo, numbersAlong(g, positions, 1));
+  return op.Transpose(g, op.Cast(g, matches, "float32"), [0, 2, 1]);
 }

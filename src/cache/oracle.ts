@@ -58,10 +58,15 @@ export interface MergedTokens {
   readonly scores: readonly number[];
 }
 
-/** The tokens at `positions`, each with those merged into it whose keys are most like its own. */
-export function mergeTokens(tokens: MergedTokens, positions: readonly number[], dim: number): MergedTokens {
+/** The tokens at `positions`, each with those merged into it whose keys are most like its own, and alike enough. */
+export function mergeTokens(
+  tokens: MergedTokens,
+  positions: readonly number[],
+  { dim, leastCosine }: { dim: number; leastCosine: number },
+): MergedTokens {
   const { counts, scores } = tokens;
-  const into = [...counts.keys()].map((token) => nearestOf({ keys: tokens.keys, dim }, token, positions));
+  const lane = { keys: tokens.keys, dim };
+  const into = [...counts.keys()].map((token) => nearestOf(lane, token, positions, leastCosine));
   const gather = <T>(work: (members: readonly number[]) => T): T[] =>
     positions.map((_, place) => work([...into.keys()].filter((token) => into[token] === place)));
   const mean = (data: Float32Array) => (members: readonly number[]) =>
@@ -77,11 +82,17 @@ export function mergeTokens(tokens: MergedTokens, positions: readonly number[], 
   };
 }
 
-/** The place in `positions` of the key most like a token's own, which is the token itself where it is there. */
-function nearestOf(lane: Pick<Lane, "keys" | "dim">, token: number, positions: readonly number[]): number {
+/** The place in `positions` of the key most like a token's own: itself where it is there, none where nothing is alike. */
+function nearestOf(
+  lane: Pick<Lane, "keys" | "dim">,
+  token: number,
+  positions: readonly number[],
+  leastCosine: number,
+): number | undefined {
   if (positions.includes(token)) return positions.indexOf(token);
   const cosines = positions.map((position) => cosine(lane, token, position));
-  return cosines.indexOf(Math.max(...cosines));
+  const largest = Math.max(...cosines);
+  return largest >= leastCosine ? cosines.indexOf(largest) : undefined;
 }
 
 function cosine({ keys, dim }: Pick<Lane, "keys" | "dim">, a: number, b: number): number {

@@ -69,9 +69,10 @@ export interface Scoring {
   readonly rounds?: number | undefined;
   /**
    * What leaves is merged, lane by lane, into the token that stays and whose key is most like its own: keys and values
-   * become means, and a token that stands for n counts n times in every later softmax. Default false: it is dropped.
+   * become means, and a token that stands for n counts n times in every later softmax. Given is the least cosine of the
+   * two keys; what is less alike is dropped. Default: everything that leaves is dropped.
    */
-  readonly merge?: boolean | undefined;
+  readonly merge?: number | undefined;
 }
 
 /** A policy's plan of a run. */

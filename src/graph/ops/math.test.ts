@@ -54,6 +54,13 @@ describe("math operators follow their definitions", () => {
         [ROUNDED, ROUNDED_ROW],
       ),
     ],
+    GreaterOrEqual: [
+      perElement(
+        (g, a, b) => math.Cast(g, math.GreaterOrEqual(g, a, b!), "float32"),
+        (a, b) => (a >= b ? 1 : 0),
+        [ROUNDED, ROUNDED_ROW],
+      ),
+    ],
     Where: [
       perElement(
         (g, a, b) => math.Where(g, math.Equal(g, a, b!), a, g.scalar(7)),

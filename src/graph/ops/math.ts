@@ -41,6 +41,9 @@ export const Max = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Max",
 /** Whether a = b, element by element, broadcast. */
 export const Equal = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Equal", [a, b])[0];
 
+/** Whether a ≥ b, element by element, broadcast. */
+export const GreaterOrEqual = (g: GraphBuilder, a: Value, b: Value): Value => g.node("GreaterOrEqual", [a, b])[0];
+
 /** a where the condition holds, b elsewhere, broadcast. */
 export const Where = (g: GraphBuilder, condition: Value, a: Value, b: Value): Value =>
   g.node("Where", [condition, a, b])[0];
