@@ -1,6 +1,7 @@
-"""Writes the held-out prompts of the evaluation, one JSON line each, the same every time.
+r"""Writes the held-out prompts of the evaluation, one JSON line each, the same every time.
 
-python prompts.py --data build/sprites --names names/twenty-four.json --styles flat,cartoon --out prompts/held-out.jsonl
+python prompts.py --data build/sprites --names names/twenty-four.json --styles flat,cartoon \
+    --out ../models/NAME/checker/held-out.jsonl
 
 Every line has an "id", its "category" and "prompt", and in "check" what the category asks for. "kind", "names", "count",
 "relation", "style" and "background" say what the picture shows if everything is followed, null where the prompt leaves

@@ -11,11 +11,13 @@ import torch.nn.functional as F
 
 import bits
 import captions
+import checker
 import common
 import folder
 import gelu
 import muon
 import run
+import scene
 from published import t5
 from text_encoder import TextEncoder
 from text_to_bits import TextToBits
@@ -26,6 +28,7 @@ from words import plural, with_article
 
 SIDES = [1, 2, 4]
 HERE = os.path.dirname(os.path.abspath(__file__))
+HELD_OUT = os.path.join(HERE, "..", "models", "stickers", "checker", "held-out.jsonl")
 
 
 def made_up_library(where):
@@ -70,7 +73,7 @@ class CaptionsTest(unittest.TestCase):
         self.assertEqual(captions.held_out(pair), captions.held_out(turned))
 
     def test_every_prompt_of_the_evaluation_is_held_out(self):
-        with open(os.path.join(HERE, "prompts", "held-out.jsonl"), encoding="utf-8") as file:
+        with open(HELD_OUT, encoding="utf-8") as file:
             self.assertEqual([line for line in file if not captions.held_out(json.loads(line))], [])
 
     def test_captions_name_what_is_there(self):
@@ -87,6 +90,22 @@ class CaptionsTest(unittest.TestCase):
             text = captions.caption(rng, self.library, scene)
             words = text.replace(",", " ,").split()
             self.assertEqual(len(tokenizer(text)), len(words) + 1, text)
+
+
+class CheckerTest(unittest.TestCase):
+    def test_every_scene_has_one_layout(self):
+        with tempfile.TemporaryDirectory() as where:
+            library = made_up_library(where)
+            library.index = {style: {name: 0 for name in library.names} for style in library.styles}
+            rng = random.Random(0)
+            for planned in (captions.any_scene(rng, library) for _ in range(200)):
+                wanted = [(x, y, size) for _, x, y, size in scene.objects(library, planned)]
+                fits = [
+                    [(x, y, one["size"]) for x, y in one["places"]]
+                    for one in checker.layouts()
+                    if (one["kind"], one["relation"]) == (planned["kind"], planned["relation"])
+                ]
+                self.assertEqual(fits.count(wanted), 1)
 
 
 class BitsTest(unittest.TestCase):

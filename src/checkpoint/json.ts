@@ -27,8 +27,8 @@ export function parseObject(text: string, where: string): object {
   return value;
 }
 
-/** Commas and opening brackets, those inside names too: no fewer than the values. */
-function separators(text: string): number {
+/** Commas and opening brackets, those inside texts too: no fewer than a JSON text has values. */
+export function separators(text: string): number {
   let count = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

@@ -1,14 +1,15 @@
 /**
- * The folder of a comparison: `settings.json` says of what, `outcomes.jsonl` what was found, a folder for every contender
- * holds its images as PNG. A comparison that was stopped goes on from there; one with other settings is refused.
+ * The folder of an evaluation: `settings.json` says of what, `outcomes.jsonl` what a comparison of caches found, a folder
+ * for every contender holds its images as PNG. What was stopped goes on from there; other settings are refused.
  */
 import { appendFile, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
-import { REFERENCE, type EvaluationStore } from "../evaluation/cache-comparison.js";
+import type { EvaluationStore } from "../evaluation/cache-comparison.js";
 import { parseOutcome, type Outcome } from "../evaluation/outcomes.js";
 import type { RgbImage } from "../metrics/image.js";
+import { readPicture } from "../metrics/pairs.js";
 import { makeFolder, writeImage } from "./image-file.js";
 
 const OUTCOMES = "outcomes.jsonl";
@@ -20,14 +21,14 @@ export class EvaluationFolder implements EvaluationStore {
     readonly outcomes: Outcome[],
   ) {}
 
-  /** Opens or makes the folder. @throws OptionError where it holds a comparison with other settings */
+  /** Opens or makes the folder. @throws OptionError where it holds an evaluation with other settings */
   static async open(folder: string, settings: object): Promise<EvaluationFolder> {
     await makeFolder("--out", folder);
     const file = join(folder, "settings.json");
     const text = `${JSON.stringify(settings, null, 2)}\n`;
     const found = await readIfThere(file);
     if (found !== undefined && found !== text) {
-      throw new OptionError(`--out ${folder}: holds a comparison of another model, other prompts or settings`);
+      throw new OptionError(`--out ${folder}: holds an evaluation of another model, other prompts or settings`);
     }
     if (found === undefined) await writeText(file, text);
     const lines = ((await readIfThere(join(folder, OUTCOMES))) ?? "").split("\n");
@@ -42,12 +43,9 @@ export class EvaluationFolder implements EvaluationStore {
     await writeImage(this.imageFile(contender, index), image, { format: "png", quality: 100 });
   }
 
-  async reference(index: number): Promise<RgbImage | undefined> {
-    const file = this.imageFile(REFERENCE, index);
-    if (!(await stat(file).catch(() => undefined))) return undefined;
-    const { default: sharp } = await import("sharp");
-    const { data, info } = await sharp(file).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data };
+  async image(contender: string, index: number): Promise<RgbImage | undefined> {
+    const file = this.imageFile(contender, index);
+    return (await stat(file).catch(() => undefined)) && readPicture(file);
   }
 
   async keepOutcomes(outcomes: readonly Outcome[]): Promise<void> {
@@ -62,7 +60,8 @@ export class EvaluationFolder implements EvaluationStore {
     await writeText(join(this.folder, name), text);
   }
 
-  private imageFile(contender: string, index: number): string {
+  /** Where an image is, or would be. */
+  imageFile(contender: string, index: number): string {
     return join(this.folder, contender, `${String(index).padStart(5, "0")}.png`);
   }
 }

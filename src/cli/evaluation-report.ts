@@ -1,19 +1,35 @@
 /** A comparison of caches as a table, for a terminal and for a document. */
 import type { Summary } from "../evaluation/outcomes.js";
-import { mebibytes, table } from "./table.js";
+import { intervalOf, percentOf } from "./shares.js";
+import { markdownTable, mebibytes, table } from "./table.js";
 
 const HEADER = ["cache", "tokens", "cache MiB", "of full", "PSNR dB", "SSIM", "equal", "images", "s/image"];
+/** Beside them, where pictures were checked: the share of prompts followed, and that less the full cache's. */
+const FOLLOWING = ["prompts followed", "less full's"];
 
 /** For a terminal, ending in a line break. */
 export function formatSummaries(summaries: readonly Summary[]): string {
-  const alignment = HEADER.map((_, column) => (column === 0 ? "left" : "right"));
-  return `${table([HEADER, ...summaries.map(cells)], alignment)}\n`;
+  const rows = rowsOf(summaries);
+  const alignment = rows[0]!.map((_, column) => (column === 0 ? "left" : "right"));
+  return `${[table(rows, alignment), ...fullLine(summaries)].join("\n\n")}\n`;
 }
 
 /** As Markdown. */
 export function markdownSummaries(summaries: readonly Summary[]): string {
-  const rule = HEADER.map((_, column) => (column === 0 ? "---" : "---:"));
-  return [HEADER, rule, ...summaries.map(cells)].map((row) => `| ${row.join(" | ")} |\n`).join("");
+  return [markdownTable(rowsOf(summaries)), ...fullLine(summaries).map((line) => `${line}\n`)].join("\n");
+}
+
+function rowsOf(summaries: readonly Summary[]): string[][] {
+  const header = summaries.some(({ following }) => following) ? [...HEADER, ...FOLLOWING] : HEADER;
+  return [header, ...summaries.map(cells)];
+}
+
+/** What the full cache's pictures follow: every line of the table is compared with it. */
+function fullLine(summaries: readonly Summary[]): string[] {
+  const full = summaries[0]?.following?.full;
+  return full
+    ? [`full cache: ${full.right} of ${full.of} prompts followed, ${percentOf(full)} (${intervalOf(full)})`]
+    : [];
 }
 
 function cells(summary: Summary): string[] {
@@ -29,5 +45,13 @@ function cells(summary: Summary): string[] {
     String(equal),
     String(images),
     seconds.toFixed(2),
+    ...followingCells(summary),
   ];
+}
+
+function followingCells({ following }: Summary): string[] {
+  if (!following) return [];
+  const { difference, error } = following;
+  const points = `${(100 * difference).toFixed(1)} ± ${(100 * error).toFixed(1)}`;
+  return [`${percentOf(following)} (${intervalOf(following)})`, points];
 }

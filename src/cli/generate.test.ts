@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -84,6 +84,23 @@ describe("generate", () => {
       await generate(engine, "a fox", "--out", join(folder, "x.jpg"));
       expect(engine.calls.map(({ drawing }) => drawing.onScale === undefined)).toEqual([false, true]);
     }));
+
+  it("takes prompts from a file, and with --grid makes one picture of all", () =>
+    inTemporaryFolder(async (folder) => {
+      const [out, prompts] = [join(folder, "x.png"), join(folder, "prompts.txt")];
+      await writeFile(prompts, "a hare\n\na fox\n");
+      const engine = new FakeEngine();
+      const printed = await generate(engine, "an owl", "--prompts", prompts, "--grid", "--out", out, "--json");
+      expect(engine.calls[0]!.prompts).toEqual(["an owl", "a hare", "a fox"]);
+      expect((await readdir(folder)).sort()).toEqual(["prompts.txt", "x.png"]);
+      const { width, height } = await sharp(out).metadata();
+      const images = engine.calls[0]!.prompts.map((prompt) => ({ prompt, seed: 0, width: 2, height: 1 }));
+      expect(JSON.parse(printed)).toMatchObject({ grid: { file: out, width, height }, images });
+    }));
+
+  it("refuses to draw nothing", async () => {
+    await expect(generate(new FakeEngine(), "--out", "x.png")).rejects.toThrow("no prompt: write one");
+  });
 
   it("touches no model where the output is no good", () =>
     inTemporaryFolder(async (folder) => {

@@ -1,10 +1,14 @@
 /** `scalekv generate`: prompts in, image files and a report out. */
-import { Command } from "commander";
-import type { Pipeline } from "../generate/types.js";
+import { Command, Option } from "commander";
+import { OptionError } from "../errors.js";
+import type { DrawnImage, Pipeline } from "../generate/types.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
+import { readPrompts } from "../sampling/prompt-sets/read.js";
 import { comparisonJson, formatComparison } from "./compare-report.js";
 import { compare, prepareComparison, type ComparisonOutputs, type DrawOnce } from "./compare.js";
 import { addDrawFlags, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
+import { captionedGrid } from "./grid.js";
+import { writeImage } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { parseInteger } from "./numbers.js";
 import { prepareOutputs, previewWriter, writeImages, type OutputFlags, type Outputs } from "./outputs.js";
@@ -12,6 +16,8 @@ import { StatusLine, describeProgress, type StageProgress } from "./progress.js"
 import { formatReport } from "./report.js";
 
 interface GenerateFlags extends DrawFlags, OutputFlags {
+  readonly prompts?: string;
+  readonly grid?: true;
   readonly compare?: true;
   readonly json?: true;
 }
@@ -34,10 +40,14 @@ const loadEngine = async (): Promise<Pipeline> => (await import("../generate/pip
 export function generateCommand(load: () => Promise<Pipeline> = loadEngine): Command {
   const command = new Command("generate")
     .description("Draw an image for every prompt.")
-    .argument("<prompt...>", "what to draw; several prompts are drawn as one batch")
+    .argument("[prompt...]", "what to draw; several prompts are drawn as one batch")
+    .option("--prompts <file>", "more of them: text, one prompt a line, or another prompt set")
     .requiredOption("--out <file>", "where to: .png, .jpg or .webp; {i} stands for the prompt's number")
     .option("--quality <n>", "for .jpg and .webp, 1 to 100 (default: 95)", (text) =>
       parseInteger("--quality", text, { min: 1, max: 100 }),
+    )
+    .addOption(
+      new Option("--grid", "one file of all images, with their prompts below them").conflicts(["previews", "compare"]),
     )
     .option("--previews <dir>", "also write the image as it stands after every scale")
     .option("--compare", "draw with the full cache as well, and write and measure the difference")
@@ -53,12 +63,10 @@ interface Printable {
   readonly json: object;
 }
 
-async function generate(
-  prompts: readonly string[],
-  flags: GenerateFlags,
-  load: () => Promise<Pipeline>,
-): Promise<void> {
-  const outputs = await prepareOutputs(prompts.length, flags);
+async function generate(words: readonly string[], flags: GenerateFlags, load: () => Promise<Pipeline>): Promise<void> {
+  const prompts = [...words, ...(flags.prompts === undefined ? [] : await readPrompts(flags.prompts))];
+  if (prompts.length === 0) throw new OptionError("no prompt: write one, or name a file of them with --prompts");
+  const outputs = await prepareOutputs(flags.grid ? 1 : prompts.length, flags);
   const options = await pipelineOptions(flags);
   const comparison = flags.compare && (await prepareComparison(outputs, options.cache));
   const status = new StatusLine(process.stderr);
@@ -72,7 +80,8 @@ async function generate(
       const common = { ...drawOptions(flags), signal, onProgress };
       const drawOnce: DrawOnce = (target, cache) => draw(prompts, { ...common, cache, onScale: previewWriter(target) });
       try {
-        return await (comparison ? drawBoth(drawOnce, comparison) : drawAndWrite(drawOnce, outputs));
+        if (comparison) return await drawBoth(drawOnce, comparison);
+        return await (flags.grid ? drawGrid : drawAndWrite)(drawOnce, outputs);
       } finally {
         await draw.dispose();
       }
@@ -88,6 +97,23 @@ async function drawAndWrite(drawOnce: DrawOnce, outputs: Outputs): Promise<Print
   const { images: drawn, report } = await drawOnce(outputs);
   const images = await writeImages(drawn, outputs);
   return { text: formatReport(images, report), json: { images, report } };
+}
+
+async function drawGrid(drawOnce: DrawOnce, outputs: Outputs): Promise<Printable> {
+  const { images, report } = await drawOnce(outputs);
+  const grid = await captionedGrid(images.map((image) => ({ image, caption: image.prompt })));
+  const { width, height } = grid;
+  const file = outputs.files[0]!;
+  await writeImage(file, grid, outputs.encoding);
+  return {
+    text: `${formatReport([], report)}${file}  ${width}x${height}, ${images.length} images\n`,
+    json: { grid: { file, width, height }, images: images.map(imageJson), report },
+  };
+}
+
+/** An image without its levels. */
+function imageJson({ prompt, seed, width, height }: DrawnImage): object {
+  return { prompt, seed, width, height };
 }
 
 async function drawBoth(drawOnce: DrawOnce, outputs: ComparisonOutputs): Promise<Printable> {

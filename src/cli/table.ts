@@ -17,6 +17,12 @@ export function table(rows: readonly (readonly string[])[], alignment: readonly 
   return rows.map(line).join("\n");
 }
 
+/** Rows of cells as a Markdown table, the first row its head; the first column is flush left, the others right. */
+export function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const rule = head.map((_, column) => (column === 0 ? "---" : "---:"));
+  return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |\n`).join("");
+}
+
 /** Bytes as MiB (2^20) with one decimal. */
 export function mebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toFixed(1);

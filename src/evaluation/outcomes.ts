@@ -1,5 +1,6 @@
 /** What a comparison of caches found: one outcome for every contender and prompt, and what they come to. */
 import { z } from "zod";
+import type { Difference, Proportion } from "./proportion.js";
 
 /** One compressed image beside the full cache's. */
 export interface Outcome {
@@ -38,6 +39,12 @@ export function parseOutcome(line: string): Outcome | undefined {
   }
 }
 
+/** The share of prompts that a cache's pictures follow, and that share less the full cache's, prompt by prompt. */
+export interface Following extends Proportion, Difference {
+  /** The full cache's own. */
+  readonly full: Proportion;
+}
+
 /** A contender over all its prompts. */
 export interface Summary {
   readonly contender: string;
@@ -53,6 +60,8 @@ export interface Summary {
   readonly share: number;
   readonly tokens: number;
   readonly seconds: number;
+  /** Where prompts say what to check, and the model has a checker. */
+  readonly following?: Following | undefined;
 }
 
 /** The normal distribution's 97.5 % point. */

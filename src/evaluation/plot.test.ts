@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { contendersOf } from "./contenders.js";
 import type { Summary } from "./outcomes.js";
-import { plotSvg } from "./plot.js";
+import { DECIBELS, FOLLOWED, plotSvg } from "./plot.js";
+import { proportion } from "./proportion.js";
 
 const SUMMARY: Summary = {
   ...{ contender: "", images: 1, equal: 0, psnr: 20, psnrError: 0, ssim: 0.5 },
@@ -29,6 +30,7 @@ it("draws one line a policy through its budgets, larger shares to the right and 
   const svg = plotSvg(
     contenders,
     contenders.map(({ name }, i) => ({ ...SUMMARY, contender: name, ...values[i]! })),
+    DECIBELS,
   );
   const lines = [...svg.matchAll(/<polyline points="([^"]*)"/g)].map(([, points]) =>
     points!.split(" ").map((point) => point.split(",").map(Number)),
@@ -45,8 +47,19 @@ it("draws one line a policy through its budgets, larger shares to the right and 
 it("is a picture, too, where there is one point or none", () => {
   const contenders = contendersOf([{ policy: "scalekv" }], ["20%"], ["fp32"]);
   for (const psnr of [20, NaN]) {
-    const svg = plotSvg(contenders, [{ ...SUMMARY, contender: "scalekv-20%", psnr }]);
+    const svg = plotSvg(contenders, [{ ...SUMMARY, contender: "scalekv-20%", psnr }], DECIBELS);
     expect(svg).toMatch(/^<svg [^]*<\/svg>\n$/);
     expect(svg).not.toMatch(/NaN|Infinity/);
   }
+});
+
+it("draws shares of prompts followed below the full cache's line", () => {
+  const contenders = contendersOf([{ policy: "scalekv" }], ["20%"], ["fp32"]);
+  const full = proportion(9, 10);
+  const following = { ...proportion(5, 10), difference: -0.4, error: 0.3, full };
+  const svg = plotSvg(contenders, [{ ...SUMMARY, contender: "scalekv-20%", following }], FOLLOWED);
+  const [, point] = /<circle cx="[\d.]+" cy="([\d.]+)"/.exec(svg)!;
+  const [, line] = /y1="([\d.]+)" y2="[\d.]+" stroke="#555555"/.exec(svg)!;
+  expect(Number(point)).toBeGreaterThan(Number(line));
+  for (const words of ["full", "50 %", "90 %"]) expect(svg).toContain(`>${words}<`);
 });

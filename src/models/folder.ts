@@ -33,6 +33,7 @@ import { PART_TITLES, type ModelPart } from "./parts.js";
 import { lookAt } from "./paths.js";
 import { checkpointPaths, searchFolder, type FolderContents } from "./search.js";
 import { Shelf, type Candidate } from "./shelf.js";
+import { WeightsFolder } from "./weights-folder.js";
 import { textEncoderAround, textEncoderIn } from "./text-encoder.js";
 
 /** Where a part lies, if not where the model is. */
@@ -62,7 +63,7 @@ export async function resolveModel(model = DEFAULT_MODEL, options: ResolveOption
   const shelf = new Shelf(openCheckpoint);
   try {
     const parts = await openParts(await locate(model), options, shelf);
-    return { name: model, ...parts, close: () => shelf.close() };
+    return { name: model, ...parts, store: new WeightsFolder(), close: () => shelf.close() };
   } catch (error) {
     await shelf.close();
     throw error;
@@ -122,6 +123,16 @@ async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): P
   const parts = { ...joined, defaults: place.defaults ?? joined.defaults };
   if (options.textEncoder === false) return parts;
   return { ...parts, textEncoder: await textEncoderFor(parts.infinity.config, found, place, options, shelf) };
+}
+
+/**
+ * The folder of a model's transformer, where things that belong to the model may lie beside it. The model is not opened.
+ *
+ * Errors: {@link ModelError} for an unknown name, and for a published model that is not downloaded.
+ */
+export async function modelFolder(model: string): Promise<string> {
+  const { folder, transformer = "" } = await locate(model);
+  return folder ?? dirname(transformer);
 }
 
 /** What messages call a place. */

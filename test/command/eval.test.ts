@@ -68,7 +68,7 @@ describe("scalekv eval cache", () => {
       expect(await evaluate()).toEqual({
         code: 2,
         stdout: "",
-        stderr: `scalekv: --out ${out}: holds a comparison of another model, other prompts or settings\n`,
+        stderr: `scalekv: --out ${out}: holds an evaluation of another model, other prompts or settings\n`,
       });
     }));
 

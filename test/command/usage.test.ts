@@ -39,7 +39,7 @@ describe("scalekv", () => {
 const REFUSED: readonly (readonly [args: readonly string[], line: string])[] = [
   [["paint"], "unknown command 'paint'"],
   [["generate"], "required option '--out <file>' not specified"],
-  [["generate", "--out", "x.png"], "missing required argument 'prompt'"],
+  [["generate", "--out", "x.png"], "no prompt: write one, or name a file of them with --prompts"],
   [["generate", "a fox", "--out", "x.png", "--sed", "7"], "unknown option '--sed' (Did you mean --seed?)"],
   [["generate", "a fox", "--out", "x.png", "--seed", "7x"], "--seed 7x: not a whole number from 0 to 4294967295"],
   [["generate", "a fox", "--out", "x.png", "--seed"], "option '--seed <n>' argument missing"],

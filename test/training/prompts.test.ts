@@ -14,7 +14,8 @@ interface Line {
   readonly background: readonly string[] | null;
 }
 
-const lines = readFileSync("training/prompts/held-out.jsonl", "utf8")
+const FILE = "models/stickers/checker/held-out.jsonl";
+const lines = readFileSync(FILE, "utf8")
   .trimEnd()
   .split("\n")
   .map((line) => JSON.parse(line) as Line);
@@ -22,7 +23,7 @@ const spoken = JSON.parse(readFileSync("training/names/twenty-four.json", "utf8"
   Record<string, string[]>
 >;
 
-describe("training/prompts/held-out.jsonl", () => {
+describe("the held-out prompts", () => {
   it("has at least 20 prompts in each of six categories, 200 in all, none twice", () => {
     const counts = new Map<string, number>();
     for (const { category } of lines) counts.set(category, (counts.get(category) ?? 0) + 1);

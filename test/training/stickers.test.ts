@@ -18,7 +18,7 @@ describe("the tokenizer", () => {
   it("has one piece for every word of the evaluation's prompts", async () => {
     const tokenizer = await loadTokenizer(jsonFolder(`${MODEL}/t5`));
     const { model } = JSON.parse(readFileSync(`${MODEL}/t5/tokenizer.json`, "utf8")) as Definition;
-    const lines = readFileSync("training/prompts/held-out.jsonl", "utf8").trimEnd().split("\n");
+    const lines = readFileSync(`${MODEL}/checker/held-out.jsonl`, "utf8").trimEnd().split("\n");
     for (const line of lines) {
       const { prompt } = JSON.parse(line) as { prompt: string };
       const pieces = tokenizer.encode(prompt).map((id) => model.vocab[id]![0]);
