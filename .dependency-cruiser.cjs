@@ -6,7 +6,7 @@ const floors = [
   ["cache"],
   ["models"],
   ["generate", "metrics"],
-  ["sampling", "evaluation"],
+  ["sampling", "evaluation", "profile"],
   ["cli", "server", "studio"],
 ];
 

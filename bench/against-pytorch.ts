@@ -1,6 +1,7 @@
 /**
  * Our transformer beside the same model in PyTorch eager mode: one checkpoint, forced bits, guidance on, 2 threads
- * each, in turn, each run a process of its own. Prints every run, the median ratio, and how far the logits differ.
+ * each, in turn, each run a process of its own. Prints every run, the median ratio, and how far the logits differ. Ours
+ * allocates memory as under the `scalekv` command.
  *
  *     node scripts/bench.mjs bench/against-pytorch.ts [WIDTH DEPTH HEADS PIXELS ROUNDS WEIGHTS...]
  *
@@ -11,6 +12,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { commandEnvironment } from "./command-environment.js";
 
 interface Run {
   readonly engine: string;
@@ -24,8 +26,8 @@ const weightTypes = types.length > 0 ? types : ["fp32"];
 const python = process.env.PYTHON ?? "/usr/bin/python3";
 const run = promisify(execFile);
 
-async function timed(command: string, args: readonly string[]): Promise<Run> {
-  const { stdout } = await run(command, args);
+async function timed(command: string, args: readonly string[], env = process.env): Promise<Run> {
+  const { stdout } = await run(command, args, { env });
   const result = JSON.parse(stdout.trim().split("\n").at(-1)!) as Run;
   console.log(
     `${result.engine.padEnd(16)} ${result.seconds.toFixed(2)} s, ${(result.peakBytes / 2 ** 20).toFixed(0)} MiB`,
@@ -52,7 +54,7 @@ try {
     const theirs = await timed(python, ["bench/pytorch_transformer.py", "run", folder]);
     for (const type of weightTypes) {
       const args = ["scripts/bench.mjs", "bench/our-transformer.ts", folder, "full", "", "fp32", type];
-      const ours = await timed(process.execPath, args);
+      const ours = await timed(process.execPath, args, await commandEnvironment());
       ratios.get(type)!.push(ours.seconds / theirs.seconds);
       logits.set(type, await floats(join(folder, "our-logits.bin")));
     }

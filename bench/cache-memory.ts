@@ -8,10 +8,11 @@
  * Needs Debian's python3-torch, which writes the checkpoint.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { commandEnvironment } from "./command-environment.js";
 
 interface Run {
   readonly seconds: number;
@@ -38,15 +39,9 @@ const python = process.env.PYTHON ?? "/usr/bin/python3";
 const run = promisify(execFile);
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(0).padStart(6);
 
-/** The variables that the command's first line sets. */
-async function commandEnvironment(): Promise<Record<string, string>> {
-  const [first = ""] = (await readFile("src/cli/main.ts", "utf8")).split("\n");
-  return Object.fromEntries([...first.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, name, value]) => [name!, value!]));
-}
-
 async function measure(folder: string, args: readonly string[]): Promise<Run> {
   const bench = ["scripts/bench.mjs", "bench/our-transformer.ts", folder, ...args];
-  const { stdout } = await run(process.execPath, bench, { env: { ...process.env, ...(await commandEnvironment()) } });
+  const { stdout } = await run(process.execPath, bench, { env: await commandEnvironment() });
   const result = JSON.parse(stdout.trim().split("\n").at(-1)!) as Run;
   const { seconds, commitSeconds, loadedBytes, peakBytes, cacheBytes, accountedBytes } = result;
   const name = args.join(" ").padEnd(24);

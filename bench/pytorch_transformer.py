@@ -5,6 +5,11 @@ one JSON line. Written for speed as far as eager mode goes: text keys and values
 
     python3 bench/pytorch_transformer.py make DIR WIDTH DEPTH HEADS PN   writes infinity.pth and inputs.pth
     python3 bench/pytorch_transformer.py run DIR                         draws once, prints seconds and keeps the logits
+
+One layer by itself, for bench/layer-against-pytorch.ts:
+
+    python3 bench/pytorch_transformer.py make-layer DIR WIDTH HEADS NEW CACHED   writes infinity.pth and layer.pth
+    python3 bench/pytorch_transformer.py run-layer DIR                           runs it, prints seconds and keeps the state
 """
 import json
 import math
@@ -16,6 +21,7 @@ import torch
 import torch.nn.functional as F
 
 BITS, TEXT_CHANNELS, TEXT_TOKENS, GUIDANCE, THREADS = 16, 2048, 24, 3.0, 2
+ROWS, LAYER_TEXT, LAYER_RUNS = 2, 64, 3
 SIDES = [1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64]
 SCALES = {"0.06M": 7, "0.25M": 10, "0.60M": 12, "1M": 13}
 
@@ -174,9 +180,47 @@ def run(folder):
     print(json.dumps({"engine": f"pytorch {torch.__version__}", "seconds": round(seconds, 3), "peakBytes": peak}))
 
 
+def make_layer(folder, width, heads, new, cached):
+    """A model of one layer, and what its layer is given: cached keys of length 1, values and states about 1."""
+    make(folder, width, 1, heads, "0.06M")
+    g = torch.Generator().manual_seed(1)
+    dim = width // heads
+    angles = torch.rand(new, dim // 2, generator=g) * 6
+    torch.save({
+        "x": torch.randn(ROWS, new, width, generator=g), "modulation": 0.1 * torch.randn(ROWS, 6, width, generator=g),
+        "cos": angles.cos(), "sin": angles.sin(),
+        "past_k": F.normalize(torch.randn(cached, ROWS, heads, dim, generator=g), dim=-1).view(cached, ROWS, width),
+        "past_v": torch.randn(cached, ROWS, width, generator=g),
+        "text_k": torch.randn(ROWS, heads, dim, LAYER_TEXT, generator=g),
+        "text_v": torch.randn(ROWS, heads, LAYER_TEXT, dim, generator=g),
+    }, f"{folder}/layer.pth")
+
+
+@torch.no_grad()
+def run_layer(folder):
+    """The best of a few runs; the cache is the same before each."""
+    torch.set_num_threads(THREADS)
+    net = Transformer(torch.load(f"{folder}/infinity.pth"))
+    given = torch.load(f"{folder}/layer.pth")
+    net.modulation, net.text_k, net.text_v = given["modulation"].unsqueeze(1), [given["text_k"]], [given["text_v"]]
+    past = [given[name].view(-1, ROWS, net.H, net.D).permute(1, 2, 0, 3) for name in ("past_k", "past_v")]
+    past = [tensor.contiguous() for tensor in past]
+    best = math.inf
+    for _ in range(LAYER_RUNS):
+        begun = time.time()
+        y = net.block(given["x"], 0, given["cos"], given["sin"], {0: past})
+        best = min(best, time.time() - begun)
+    y.contiguous().numpy().tofile(f"{folder}/pytorch-state.bin")
+    print(json.dumps({"engine": f"pytorch {torch.__version__}", "seconds": round(best, 4)}))
+
+
 if __name__ == "__main__":
     command, folder, *sizes = sys.argv[1:]
     if command == "make":
         make(folder, int(sizes[0]), int(sizes[1]), int(sizes[2]), sizes[3])
+    elif command == "make-layer":
+        make_layer(folder, *(int(size) for size in sizes))
+    elif command == "run-layer":
+        run_layer(folder)
     else:
         run(folder)

@@ -12,6 +12,11 @@ export interface ByteSource {
   readonly size: number;
   /** Real path on disk where there is one: ONNX Runtime then maps the weights from there by itself. */
   readonly path?: string;
+  /**
+   * Changes whenever the content does; absent where that cannot be told without reading all of it. What is derived from
+   * the content may be kept under it.
+   */
+  fingerprint?(): Promise<string>;
   /** Exactly `length` bytes from `offset`; a range outside the source throws {@link CheckpointError}. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** Gives back the file handle, if any. */

@@ -11,12 +11,12 @@ import { CalibrationFile } from "../generate/calibration-file.js";
 import { CALIBRATION_PROMPTS } from "../generate/calibration-prompts.js";
 import type { DrawProgress, LoadProgress } from "../generate/types.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
+import { readPrompts } from "../sampling/prompt-sets/read.js";
 import { addImageFlags, deviceOption, drawOptions, type DrawFlags } from "./draw-flags.js";
 import { checkWritable, writeImage } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { parseInteger } from "./numbers.js";
 import { describeProgress, StatusLine } from "./progress.js";
-import { readPrompts } from "./prompts-file.js";
 import { scoreImage, scoreTable } from "./score-picture.js";
 
 interface CalibrateFlags extends DrawFlags {
@@ -42,7 +42,10 @@ export function calibrateCommand(load: () => Promise<OpenProbe> = loadProbe): Co
       "--budget <amount>",
       "how much of the cache stays: 10%, 650 (tokens a layer), or 200MiB (one image)",
     )
-    .option("--prompts <file>", `a text file, one prompt a line (default: ${CALIBRATION_PROMPTS.length} of our own)`)
+    .option(
+      "--prompts <file>",
+      `text, one prompt a line, or another prompt set (default: ${CALIBRATION_PROMPTS.length} of our own)`,
+    )
     .option("--drafters <n>", "pairs of layer and scale that draft (default: the published share)", (text) =>
       parseInteger("--drafters", text, { min: 0, max: MOST_DRAFTERS }),
     )

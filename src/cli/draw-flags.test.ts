@@ -33,6 +33,11 @@ describe("drawing flags", () => {
     expect(drawOptions(parse("--size", "768x512")).size).toEqual({ width: 768, height: 512 });
   });
 
+  it("keeps weights on disk unless told not to", async () => {
+    expect((await pipelineOptions(parse("--weights", "q8"))).weightsCache).toBeUndefined();
+    expect((await pipelineOptions(parse("--no-weights-cache"))).weightsCache).toBe(false);
+  });
+
   it("passes every loading flag on", async () => {
     const flags = parse("--device", "webgpu", "--vae", "v.pth", "--text-encoder", "t5", "--threads", "2");
     expect(await pipelineOptions(flags)).toEqual({ device: "webgpu", vae: "v.pth", textEncoder: "t5", threads: 2 });

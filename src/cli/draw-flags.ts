@@ -24,6 +24,8 @@ export interface DrawFlags {
   readonly textEncoder?: string;
   readonly threads?: number;
   readonly weights?: WeightType;
+  /** Undefined, or false after `--no-weights-cache`. */
+  readonly weightsCache?: boolean;
   readonly seed?: number;
   readonly size?: ImageSize;
   readonly pixels?: PixelClass;
@@ -82,7 +84,8 @@ function addModelFlags(command: Command, defaultModel: string, device: Option): 
     .option("--threads <n>", "CPU threads (default: one per core)", (text) => parseInteger("--threads", text, THREADS))
     .addOption(
       new Option("--weights <type>", "how the transformer's matrices are held (default: fp32)").choices(WEIGHT_TYPES),
-    );
+    )
+    .option("--no-weights-cache", "make q8 and q4 anew instead of keeping them on disk");
 }
 
 function addSizeFlags(command: Command): Command {
@@ -125,7 +128,7 @@ function addSamplingFlags(command: Command): Command {
     .option("--positive-prompt", "append the published words about faces to prompts that name a person");
 }
 
-function addCacheFlags(command: Command): Command {
+export function addCacheFlags(command: Command): Command {
   return command
     .addOption(new Option("--policy <name>", "what stays in the KV cache (default: full)").choices(POLICY_NAMES))
     .option("--budget <amount>", "how much stays: 10%, 650 (tokens a layer), 200MiB, or a budget file (.json)")
@@ -147,7 +150,9 @@ function parseLayers(flag: string, text: string): readonly number[] {
 export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions> {
   const { device, vae, textEncoder, threads, weights, policy, budget, calibration, scoring, storage } = flags;
   const asked = [policy, budget, calibration, scoring, storage].some((flag) => flag !== undefined);
-  if (!asked) return { device, vae, textEncoder, threads, weights };
+  const weightsCache = flags.weightsCache === false ? false : undefined;
+  const parts = { device, vae, textEncoder, threads, weights, weightsCache };
+  if (!asked) return parts;
   const cache = {
     policy,
     budget: budget?.endsWith(".json") ? await readBudgetFile("--budget", budget) : budget,
@@ -155,7 +160,7 @@ export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions
     scoring,
     storage,
   };
-  return { device, vae, textEncoder, threads, weights, cache };
+  return { ...parts, cache };
 }
 
 /** Reads a budget file named by a flag. @throws OptionError or BudgetError with one line */

@@ -2,28 +2,35 @@
 import { Command, CommanderError } from "commander";
 import { ScaleKVError } from "../errors.js";
 import { packageVersion } from "../sampling/release.js";
-import { benchCommand } from "./bench.js";
-import { calibrateCommand } from "./calibrate.js";
-import { downloadCommand } from "./download.js";
-import { evalCommand } from "./eval.js";
-import { generateCommand } from "./generate.js";
 import { Incomplete } from "./incomplete.js";
-import { inspectCommand } from "./inspect.js";
 import { Interrupted } from "./interrupt.js";
-import { mergeCommand } from "./merge.js";
-import { reconstructCommand } from "./reconstruct.js";
-import { sampleCommand } from "./sample.js";
-import { scoreCommand } from "./score.js";
-import { traceCommand } from "./trace.js";
-import { verifyCommand } from "./verify.js";
-import { workerCommand } from "./worker.js";
 
 /** Bad input: an option, a file, a model. Everything unforeseen is {@link EXIT_DEFECT}. */
 const EXIT_BAD_INPUT = 2;
 const EXIT_DEFECT = 1;
 
-/** All commands; commander throws instead of ending the process, and says what is wrong in one line. */
-export function buildProgram(): Command {
+/** The commands by name, in the order of the help. Each is read when it is needed: all together take a third of a second. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  generate: async () => (await import("./generate.js")).generateCommand(),
+  calibrate: async () => (await import("./calibrate.js")).calibrateCommand(),
+  reconstruct: async () => (await import("./reconstruct.js")).reconstructCommand(),
+  eval: async () => (await import("./eval.js")).evalCommand(),
+  sample: async () => (await import("./sample.js")).sampleCommand(),
+  verify: async () => (await import("./verify.js")).verifyCommand(),
+  merge: async () => (await import("./merge.js")).mergeCommand(),
+  worker: async () => (await import("./worker.js")).workerCommand(),
+  score: async () => (await import("./score.js")).scoreCommand(),
+  download: async () => (await import("./download.js")).downloadCommand(),
+  inspect: async () => (await import("./inspect.js")).inspectCommand(),
+  trace: async () => (await import("./trace.js")).traceCommand(),
+  bench: async () => (await import("./bench.js")).benchCommand(),
+};
+
+/**
+ * The program, with the one command that `asked` names, or with all of them if it names none: help lists them then, and
+ * what is misspelt finds its nearest. Commander throws instead of ending the process, and says what is wrong in one line.
+ */
+export async function buildProgram(asked?: string): Promise<Command> {
   const program = new Command("scalekv")
     .description("Visual autoregressive text-to-image models with a compressed KV cache.")
     .version(packageVersion())
@@ -33,23 +40,15 @@ export function buildProgram(): Command {
         write(complaint(text));
       },
     });
-  const commands = [
-    generateCommand(),
-    calibrateCommand(),
-    reconstructCommand(),
-    evalCommand(),
-    sampleCommand(),
-    verifyCommand(),
-    mergeCommand(),
-    workerCommand(),
-    scoreCommand(),
-    downloadCommand(),
-    inspectCommand(),
-    traceCommand(),
-    benchCommand(),
-  ];
-  for (const command of commands) program.addCommand(inherit(command, program));
+  for (const load of commandsFor(asked)) program.addCommand(inherit(await load(), program));
   return program;
+}
+
+/** The command of that name; all of them for any other first word, and none to say the version. */
+function commandsFor(asked: string | undefined): readonly (() => Promise<Command>)[] {
+  if (asked === "--version" || asked === "-V") return [];
+  const [, only] = Object.entries(COMMANDS).find(([name]) => name === asked) ?? [];
+  return only ? [only] : Object.values(COMMANDS);
 }
 
 /** Gives a command, and those below it, the program's way with errors. */
@@ -60,9 +59,9 @@ function inherit(command: Command, parent: Command): Command {
 }
 
 /** Runs one command line (without node and script) and returns the exit code. */
-export async function run(args: readonly string[], program: Command = buildProgram()): Promise<number> {
+export async function run(args: readonly string[], program?: Command): Promise<number> {
   try {
-    await program.parseAsync(args, { from: "user" });
+    await (program ?? (await buildProgram(args[0]))).parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
     return report(error);

@@ -8,6 +8,7 @@ import { rotaryTables } from "../models/infinity/rope.js";
 import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
 import type { TextRows } from "../models/infinity/text.js";
 import type { ScaleContext, Transformer } from "../models/infinity/transformer.js";
+import { untimed, type Clock } from "../runtime/clock.js";
 import { collectGarbage } from "../runtime/memory.js";
 import type { Tensor } from "../runtime/tensor.js";
 import { guideLogits } from "./sampling.js";
@@ -31,6 +32,8 @@ export interface Drawing {
   /** Collects the codes; holds the image's feature map when the loop ends. */
   readonly codes: CodeAccumulator;
   readonly chooseBits: ChooseBits;
+  /** Takes the time of a scale's parts. */
+  readonly time?: Clock | undefined;
   /** Throws once the caller has given up; asked before every layer. */
   readonly checkpoint: () => void;
   /** Layer `layer` of scale `scale` is done. */
@@ -43,13 +46,14 @@ export interface Drawing {
 
 /** Draws all scales into `codes`. */
 export async function drawScales(drawing: Drawing): Promise<void> {
-  const { settings, transformer, text, codes } = drawing;
+  const { settings, transformer, text, codes, time = untimed } = drawing;
   const garbage = new Garbage();
   for (const [scale, map] of settings.schedule.maps.entries()) {
-    const start = scale === 0 ? text.start : await embedScale(drawing, scale, map);
-    const hidden = await runLayers(drawing, start, scale, map, garbage);
-    const logits = mixLogits(drawing, await transformer.logits(hidden, text), scale);
-    codes.add(scale, drawing.chooseBits(scale, logits));
+    const start = scale === 0 ? text.start : await time("embedding", () => embedScale(drawing, scale, map));
+    const hidden = await time("layers", () => runLayers(drawing, start, scale, map, garbage));
+    const logits = await time("head", () => transformer.logits(hidden, text));
+    const bits = await time("sampling", () => drawing.chooseBits(scale, mixLogits(drawing, logits, scale)));
+    await time("codes", () => codes.add(scale, bits));
     await drawing.onScale?.(scale);
   }
 }
@@ -81,7 +85,7 @@ async function runLayers(
   map: ScaleSize,
   garbage: Garbage,
 ): Promise<Tensor> {
-  const { transformer, settings, text, cache } = drawing;
+  const { transformer, settings, text, cache, time = untimed } = drawing;
   const { schedule, guidance, guideAfter } = settings;
   const context: ScaleContext = {
     text,
@@ -90,6 +94,7 @@ async function runLayers(
     cache,
     scale,
     remember: scale < cache.scales,
+    time,
   };
   let x = start;
   for (let layer = 0; layer < transformer.config.depth; layer++) {

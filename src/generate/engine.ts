@@ -52,7 +52,7 @@ export class Engine {
 
   /** Opens a model by the name that `open` knows it by, and loads it; see {@link PipelineOptions}. */
   static async load(name: string, options: PipelineOptions, open: OpenModel): Promise<Engine> {
-    const { threads, weights = "fp32", profile, signal, onProgress, vae, textEncoder, cache = {} } = options;
+    const { threads, weights = "fp32", weightsCache = true, profile, signal, onProgress, vae, textEncoder, cache = {} } = options;
     const device = chooseDevice(options.device ?? "auto");
     configureWasm(options);
     checkPolicyOptions(cache);
@@ -64,7 +64,8 @@ export class Engine {
       const tokenizer = await loadTokenizer(files.textEncoder);
       encoder = await loadEncoder(files, device, options);
       const kinds = { headwise: isHeadwise(cache), merging: isMerging(cache) };
-      const layers = { device, threads, weights, profile, storage: cache.storage, ...kinds };
+      const store = weightsCache ? files.store : undefined;
+      const layers = { device, threads, weights, store, profile, storage: cache.storage, ...kinds };
       const model = await ImageModel.load(files, layers, (done, total) => {
         signal?.throwIfAborted();
         onProgress?.({ stage: "load", part: "transformer", done, total });

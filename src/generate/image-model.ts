@@ -87,7 +87,7 @@ export class ImageModel {
   /** Draws one batch. */
   async draw(batch: Batch): Promise<DrawnBatch> {
     const { settings, recorder } = batch;
-    const text = await this.conditions(batch);
+    const text = await recorder.time("conditioning", () => this.conditions(batch));
     const plan = (batch.policy ?? full).plan(this.cacheRun(settings));
     const cache = this.transformer.makeCache(text.rows, plan);
     const codes = await this.drawCodes(batch, text, cache);
@@ -129,6 +129,7 @@ export class ImageModel {
         cache,
         codes,
         chooseBits: batch.chooseBits ?? this.sampler(settings),
+        time: batch.recorder.time,
         checkpoint: batch.checkpoint ?? (() => undefined),
         onLayer: batch.onLayer,
         onKept: batch.onKept,

@@ -38,10 +38,15 @@ export interface PipelineOptions {
    */
   readonly threads?: number | undefined;
   /**
-   * How the transformer's matrices are held: `fp32` (the default), or in blocks of 8 or 4 bits, which are made while it
-   * loads. `q8` takes about a quarter of the memory, `q4` an eighth.
+   * How the transformer's matrices are held: `fp32` (the default), or in blocks of 8 or 4 bits, which are made when it
+   * first loads. `q8` takes about a quarter of the memory, `q4` an eighth.
    */
   readonly weights?: WeightType | undefined;
+  /**
+   * Node only: whether matrices in blocks are kept on disk for the next time, in `~/.cache/scalekv` or where the variable
+   * `SCALEKV_CACHE` says; at most 16 GiB of them, or `SCALEKV_CACHE_LIMIT`. Default true.
+   */
+  readonly weightsCache?: boolean | undefined;
   /**
    * Browsers only: address of the folder with ONNX Runtime's `.wasm` and `.mjs` files (`dist/` of onnxruntime-web),
    * ending in `/`. Default: beside the script, where bundlers that know `new URL(…, import.meta.url)` put them.
@@ -49,6 +54,8 @@ export interface PipelineOptions {
   readonly wasmPaths?: string | undefined;
   /** The KV cache; what is kept can be chosen anew for each call. Default: all of it, in float32. */
   readonly cache?: CacheOptions | undefined;
+  /** Node only: ONNX Runtime's profile of every graph is written to a file of its own whose path begins with this. */
+  readonly profile?: string | undefined;
   /** Stops loading; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Told about every part that is loaded. */
@@ -175,6 +182,11 @@ export interface StageReport {
   /** The scale's map; absent for other stages. */
   readonly map?: ScaleSize | undefined;
   readonly seconds: number;
+  /**
+   * Seconds of the stage's parts, where it has such: of a scale `embedding`, `layers`, `cache` (judging, choosing and
+   * moving tokens), `head`, `sampling` and `codes`, and of the first one `conditioning`.
+   */
+  readonly parts?: Readonly<Record<string, number>> | undefined;
   /** Bytes the KV cache held at the stage's end, all layers and rows. */
   readonly cacheBytes: number;
   /** Resident memory of the process at the stage's end. A browser does not tell. */

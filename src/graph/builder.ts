@@ -8,7 +8,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { byteLength, elementCount, type StoredTensor } from "../checkpoint/tensor.js";
 import { attribute, type Attributes } from "./attributes.js";
-import { initializerType, packWeights } from "./externals.js";
+import { initializerType, packWeights, type WeightsStore } from "./externals.js";
 import {
   GraphProtoSchema,
   ModelProtoSchema,
@@ -66,6 +66,8 @@ export class GraphBuilder {
   private readonly renamed = new Map<string, string>();
   private readonly known = new Map<string, Value>();
   private counter = 0;
+  /** What names of nodes begin with now. */
+  private prefix = "";
 
   constructor(
     readonly name: string,
@@ -93,7 +95,7 @@ export class GraphBuilder {
     attributes: Attributes = {},
     { domain = "", outputs = 1 }: { domain?: string; outputs?: number } = {},
   ): [Value, ...Value[]] {
-    const name = `${opType}_${this.counter++}`;
+    const name = `${this.prefix}${opType}_${this.counter++}`;
     const values = Array.from({ length: outputs }, (_, i) => ({ name: outputs === 1 ? name : `${name}.${i}` }));
     this.scope.push(
       create(NodeProtoSchema, {
@@ -106,6 +108,17 @@ export class GraphBuilder {
       }),
     );
     return values as [Value, ...Value[]];
+  }
+
+  /** Puts the nodes that `body` appends under a name, as in `mlp/Gemm_7`, by which a profile knows what they are part of. */
+  part<T>(name: string, body: () => T): T {
+    const outside = this.prefix;
+    this.prefix = `${name}/`;
+    try {
+      return body();
+    } finally {
+      this.prefix = outside;
+    }
   }
 
   /**
@@ -182,9 +195,9 @@ export class GraphBuilder {
     return this.constant("int64", [values.length], BigInt64Array.from(values, BigInt));
   }
 
-  /** The finished graph; reads only those weights that cannot be mapped from their file. */
-  async build(): Promise<GraphModel> {
-    const { initializers, folder, data } = await packWeights(this.weights);
+  /** The finished graph; reads only those weights that cannot be mapped from their file, nor from what a `store` kept. */
+  async build(store?: WeightsStore): Promise<GraphModel> {
+    const { initializers, folder, data } = await packWeights(this.weights, store);
     const rename = (name: string): string => this.renamed.get(name) ?? name;
     for (const node of [...this.nodes, ...this.nested]) {
       node.input = node.input.map(rename);

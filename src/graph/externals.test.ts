@@ -3,7 +3,8 @@ import { wave } from "../../test/support/arrays.js";
 import { storedTensor } from "../../test/support/graph.js";
 import { bytesSource, type ByteSource } from "../checkpoint/source.js";
 import type { DType, StoredTensor } from "../checkpoint/tensor.js";
-import { commonFolder, initializerType, packWeights } from "./externals.js";
+import { commonFolder, initializerType, packWeights, type WeightsStore } from "./externals.js";
+import { inBlocks } from "./quantize.js";
 
 /** A file that is only named: weights in place are never read. */
 function fileAt(path: string): ByteSource {
@@ -115,5 +116,79 @@ describe("packWeights", () => {
     ]);
     expect([folder, data.byteLength]).toEqual([undefined, 128]);
     expect(await packWeights([])).toEqual({ initializers: [], folder: undefined, data: new Uint8Array(0) });
+  });
+});
+
+/** Keeps in memory what a folder would on disk. */
+class Shelf implements WeightsStore {
+  readonly kept = new Map<string, Uint8Array>();
+
+  async keep(
+    identity: string,
+    size: number,
+    make: () => Promise<Uint8Array>,
+  ): Promise<{ path: string; offset: number }> {
+    if (!this.kept.has(identity)) this.kept.set(identity, await make());
+    expect(this.kept.get(identity)?.byteLength).toBe(size);
+    return { path: "/cache/weights/file", offset: 4096 };
+  }
+}
+
+describe("packWeights with a store", () => {
+  /** A [2, 3] matrix of a file that changes with its fingerprint, and its bias behind it. */
+  function stored(fingerprint: string | undefined, change: Partial<StoredTensor> = {}): StoredTensor[] {
+    const told = fingerprint === undefined ? {} : { fingerprint: () => Promise.resolve(fingerprint) };
+    const bytes = new Uint8Array(Float32Array.from({ length: 40 }, (_, i) => i - 7).buffer);
+    const source: ByteSource = { ...bytesSource("a.pth", bytes), path: "/models/a.pth", ...told };
+    return [
+      { ...matrix("w", source), ...change },
+      { ...matrix("b", source, "f32", 24), shape: [2], strides: [1] },
+    ];
+  }
+
+  async function pack(
+    store: WeightsStore | undefined,
+    tensors: StoredTensor[],
+    bits: 8 | 4 = 8,
+  ): ReturnType<typeof packWeights> {
+    const [w, b] = tensors as [StoredTensor, StoredTensor];
+    const { levels, scales } = inBlocks(w, bits);
+    const inBlock = [levels, scales].map((tensor) => ({ name: tensor.name, tensor, asStored: true }));
+    return packWeights([...inBlock, { name: "b", tensor: b }], store);
+  }
+
+  it("keeps what it gathered, and points there", async () => {
+    const shelf = new Shelf();
+    const [kept, gathered] = [await pack(shelf, stored("1")), await pack(undefined, stored("1"))];
+    expect([kept.folder, kept.data.byteLength]).toEqual(["/cache/weights", 0]);
+    expect([...shelf.kept.values()]).toEqual([gathered.data]);
+    const moved = gathered.initializers.map(({ externalData }) =>
+      placeOf(externalData).replace(/gathered offset=(\d+)/, (_, offset) => `file offset=${4096 + Number(offset)}`),
+    );
+    expect(kept.initializers.map(({ externalData }) => placeOf(externalData))).toEqual(moved);
+    expect(kept.initializers.map(({ dims, dataType }) => [dims, dataType])).toEqual(
+      gathered.initializers.map(({ dims, dataType }) => [dims, dataType]),
+    );
+  });
+
+  it("finds it again for the same bytes only", async () => {
+    const shelf = new Shelf();
+    for (let i = 0; i < 2; i++) await pack(shelf, stored("1"));
+    expect(shelf.kept.size).toBe(1);
+    await pack(shelf, stored("2"));
+    await pack(shelf, stored("1", { offset: 32 }));
+    await pack(shelf, stored("1", { shape: [3, 2], strides: [2, 1] }));
+    await pack(shelf, stored("1", { strides: [1, 2] }));
+    await pack(shelf, stored("1", { dtype: "f16" }));
+    await pack(shelf, stored("1"), 4);
+    expect(shelf.kept.size).toBe(7);
+  });
+
+  it("keeps nothing of a source that does not tell whether it changed, nor what can be mapped anyway", async () => {
+    const shelf = new Shelf();
+    expect((await pack(shelf, stored(undefined))).folder).toBeUndefined();
+    const [, b] = stored("1") as [StoredTensor, StoredTensor];
+    expect((await packWeights([{ name: "b", tensor: b }], shelf)).folder).toBe("/models");
+    expect(shelf.kept.size).toBe(0);
   });
 });

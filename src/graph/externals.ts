@@ -5,6 +5,7 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { readFloat32 } from "../checkpoint/read.js";
+import type { ByteSource } from "../checkpoint/source.js";
 import {
   byteLength,
   elementCount,
@@ -32,8 +33,27 @@ const STORED_TYPES: Readonly<Record<DType, ElementType>> = {
   bool: "bool",
 };
 
+/**
+ * Keeps what was made of weights for the next time. Whoever asks names it by an `identity`: equal ones stand for equal
+ * bytes. What is not there, or damaged, is made by `make`.
+ */
+export interface WeightsStore {
+  /** The file that holds the `size` bytes, from `offset` on. */
+  keep(identity: string, size: number, make: () => Promise<Uint8Array>): Promise<KeptWeights>;
+}
+
+/** Where kept bytes lie. */
+export interface KeptWeights {
+  /** A file's real path. */
+  readonly path: string;
+  readonly offset: number;
+}
+
 /** Gathered weights start at multiples of this many bytes. */
 const ALIGNMENT = 64;
+
+/** Changes whenever the same weights would be laid out otherwise. */
+const LAYOUT_VERSION = 1;
 
 /** The initializers of a graph's weights, and where their bytes are: in files below `folder`, or in `data`. */
 export interface PackedWeights {
@@ -43,11 +63,30 @@ export interface PackedWeights {
   readonly data: Uint8Array;
 }
 
-/** Finds a place for every weight; reads only what cannot be mapped. */
-export async function packWeights(weights: readonly StoredWeight[]): Promise<PackedWeights> {
+/**
+ * Finds a place for every weight; reads only what cannot be mapped. With a `store` what was read and made of it is kept
+ * there, and mapped from there from then on.
+ */
+export async function packWeights(weights: readonly StoredWeight[], store?: WeightsStore): Promise<PackedWeights> {
   const paths = weights.flatMap((weight) => mappedPath(weight) ?? []);
   const folder = paths.length === weights.length ? commonFolder(paths) : undefined;
-  return folder === undefined ? gather(weights) : pointInto(weights, folder);
+  if (folder !== undefined) return pointInto(weights, folder);
+  const identity = store && (await identityOf(weights));
+  return store && identity !== undefined ? keepIn(store, identity, weights) : gather(weights);
+}
+
+/** What all weights together depend on; undefined where one of their sources does not tell whether it changed. */
+async function identityOf(weights: readonly StoredWeight[]): Promise<string | undefined> {
+  const sources = new Map<ByteSource, string | undefined>();
+  const parts: unknown[] = [];
+  for (const { tensor, asStored = false } of weights) {
+    const { source, offset, dtype, shape, strides } = tensor;
+    if (!sources.has(source)) sources.set(source, await source.fingerprint?.());
+    const fingerprint = sources.get(source);
+    if (fingerprint === undefined) return undefined;
+    parts.push([fingerprint, offset, dtype, shape, strides, asStored ? dtype : initializerType(tensor)]);
+  }
+  return JSON.stringify([LAYOUT_VERSION, parts]);
 }
 
 /** The file a weight can be mapped from, if there is one. */
@@ -66,16 +105,40 @@ function pointInto(weights: readonly StoredWeight[], folder: string): PackedWeig
 
 /** Initializers that name byte ranges of one buffer, filled one weight after the other. */
 async function gather(weights: readonly StoredWeight[]): Promise<PackedWeights> {
+  const data = await gathered(weights);
+  return { initializers: oneAfterAnother(weights, GATHERED, 0), folder: undefined, data };
+}
+
+/** The same bytes in a file. */
+async function keepIn(store: WeightsStore, identity: string, weights: readonly StoredWeight[]): Promise<PackedWeights> {
+  const { path, offset } = await store.keep(identity, placesOf(weights).end, () => gathered(weights));
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  const initializers = oneAfterAnother(weights, path.slice(folder.length + 1), offset);
+  return { initializers, folder, data: new Uint8Array(0) };
+}
+
+/** Where weights begin that lie one after the other, how long they are, and where the last one ends. */
+function placesOf(weights: readonly StoredWeight[]): { starts: number[]; lengths: number[]; end: number } {
   const lengths = weights.map((weight) => elementCount(weight.tensor.shape) * graphElementBytes(weight));
-  const data = new Uint8Array(lengths.reduce((sum, length) => sum + aligned(length), 0));
-  const initializers: TensorProto[] = [];
   let end = 0;
-  for (const [i, weight] of weights.entries()) {
-    data.set(await bytesOf(weight), end);
-    initializers.push(initializer(weight, GATHERED, end, lengths[i]!));
-    end += aligned(lengths[i]!);
-  }
-  return { initializers, folder: undefined, data };
+  const starts = lengths.map((length) => {
+    const start = end;
+    end += aligned(length);
+    return start;
+  });
+  return { starts, lengths, end };
+}
+
+async function gathered(weights: readonly StoredWeight[]): Promise<Uint8Array> {
+  const { starts, end } = placesOf(weights);
+  const data = new Uint8Array(end);
+  for (const [i, weight] of weights.entries()) data.set(await bytesOf(weight), starts[i]);
+  return data;
+}
+
+function oneAfterAnother(weights: readonly StoredWeight[], location: string, offset: number): TensorProto[] {
+  const { starts, lengths } = placesOf(weights);
+  return weights.map((weight, i) => initializer(weight, location, offset + starts[i]!, lengths[i]!));
 }
 
 /**

@@ -3,6 +3,7 @@
  * anything is loaded. `folder.ts` finds the parts on disk, `remote.ts` by their addresses.
  */
 import { ModelError } from "../errors.js";
+import type { WeightsStore } from "../graph/externals.js";
 import type { VaeConfig } from "./bsq-vae/config.js";
 import { checkVae, inferVaeConfig } from "./bsq-vae/tensors.js";
 import { publishedBySize, UNPUBLISHED_DEFAULTS, type ModelDefaults, type PublishedModel } from "./catalogue.js";
@@ -43,6 +44,8 @@ export interface ImageModelFiles {
   readonly vae: PartFiles<VaeConfig>;
   /** What the model's authors draw with. */
   readonly defaults: ModelDefaults;
+  /** Where what is made of the weights can be kept from one run to the next; absent where there is no such place. */
+  readonly store?: WeightsStore | undefined;
   /** Closes every file. The tensors cannot be read afterwards. */
   close(): Promise<void>;
 }

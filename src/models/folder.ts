@@ -27,7 +27,6 @@ import {
   type ModelDefaults,
   type PublishedModel,
 } from "./catalogue.js";
-import { snapshotFolder } from "./hub-cache.js";
 import type { InfinityConfig } from "./infinity/config.js";
 import { PART_TITLES, type ModelPart } from "./parts.js";
 import { lookAt } from "./paths.js";
@@ -95,9 +94,14 @@ async function locate(model: string): Promise<Place> {
   return found.folder ? { folder: model } : { folder: dirname(model), transformer: model };
 }
 
+/** A repository's snapshot in the Hugging Face cache; that cache's library is not read for models that lie elsewhere. */
+async function hubSnapshot(repo: string): Promise<string | undefined> {
+  return (await import("./hub-cache.js")).snapshotFolder(repo);
+}
+
 /** A published model's files in the cache; a missing one is a {@link ModelError} that says how to get it. */
 async function cachedFiles(model: PublishedModel): Promise<Required<Pick<Place, "transformer" | "vae">>> {
-  const snapshot = await snapshotFolder(model.repo);
+  const snapshot = await hubSnapshot(model.repo);
   const cached = async (file: string): Promise<string> => {
     const path = snapshot === undefined ? undefined : join(snapshot, file);
     if (path === undefined || !(await lookAt(path))) {
@@ -198,7 +202,7 @@ async function textEncoderFor(
 /** FLAN-T5-XL in the cache; undefined where the model needs another width. */
 async function cachedT5(textChannels: number, place: string): Promise<string | undefined> {
   if (textChannels !== FLAN_T5_XL_CHANNELS) return undefined;
-  const snapshot = await snapshotFolder(FLAN_T5_XL.repo);
+  const snapshot = await hubSnapshot(FLAN_T5_XL.repo);
   const here = snapshot !== undefined && (await lookAt(snapshot))?.folder === true;
   if (here && (await checkpointPaths(snapshot)).length > 0) return snapshot;
   throw new ModelError(

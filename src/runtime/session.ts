@@ -13,7 +13,7 @@ export interface SessionOptions {
   readonly threads?: number | undefined;
   /** Where outputs stay, all of them or by name: `gpu-buffer` keeps them on the device. Default `cpu`. */
   readonly outputs?: OutputPlace | Readonly<Record<string, OutputPlace>> | undefined;
-  /** ONNX Runtime's own profile of every run is written to this prefix. */
+  /** ONNX Runtime's own profile of the session is written to a file whose path begins with this; see {@link profiledGraph}. */
   readonly profile?: string | undefined;
 }
 
@@ -115,10 +115,22 @@ function sessionOptions(model: GraphModel, options: SessionOptions): InferenceSe
     enableMemPattern: false,
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     ...(options.outputs === undefined || options.outputs === "cpu" ? {} : { preferredOutputLocation: options.outputs }),
-    ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
+    ...(options.profile === undefined
+      ? {}
+      : { enableProfiling: true, profileFilePrefix: profilePrefix(options.profile, model) }),
     logSeverityLevel: 3,
     ...(isNode ? { extra: nodeExtras(model) } : {}),
   };
+}
+
+/** ONNX Runtime appends the date to the second, which does not tell the graphs of one model apart. */
+function profilePrefix(prefix: string, { name }: GraphModel): string {
+  return `${prefix}${name.replaceAll(/[^\w.]+/g, "-")}@${(1000 * performance.now()).toFixed(0)}`;
+}
+
+/** The graph that a file of a profile is about, as its path says: each run of characters but letters, digits and dots is a dash. */
+export function profiledGraph(path: string, prefix: string): string {
+  return path.slice(prefix.length, path.lastIndexOf("@"));
 }
 
 function nodeExtras(model: GraphModel): Record<string, unknown> {

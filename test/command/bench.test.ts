@@ -1,6 +1,9 @@
 /** `scalekv bench` as a user runs it. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { scalekv } from "../support/command.js";
+import { inTemporaryFolder } from "../support/temporary.js";
 
 /** One row of `bench memory --json`. */
 interface Row {
@@ -72,5 +75,76 @@ describe("scalekv bench memory", () => {
     ],
   ])("ends with code 2 and one line: %j", async (args, line) => {
     expect(await scalekv("bench", "memory", ...args)).toEqual({ code: 2, stdout: "", stderr: `scalekv: ${line}\n` });
+  });
+});
+
+describe("scalekv bench machine", () => {
+  it("prints what this machine can do at best", async () => {
+    const { code, stdout, stderr } = await scalekv("bench", "machine", "--width", "64", "--threads", "1");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const rate = String.raw`\d+\.\d`;
+    expect(stdout).toMatch(/^GFLOP\/s of matrix products, weights in\n +fp32 +q8 +q4\n512 x 64 x 64 /);
+    expect(stdout).toMatch(new RegExp(`\nat best +${rate} +${rate} +${rate}\n\n${rate} GB/s of memory`));
+  });
+
+  it("refuses a width that no model has", async () => {
+    const line = "scalekv: --width 16: not a whole number from 32 to 8192\n";
+    expect(await scalekv("bench", "machine", "--width", "16")).toEqual({ code: 2, stdout: "", stderr: line });
+  });
+});
+
+/** What `bench generate --json` prints, as far as it is looked at. */
+interface Observed {
+  readonly report: { readonly seconds: number; readonly stages: readonly { readonly name: string }[] };
+  readonly profile: {
+    readonly stages: readonly {
+      readonly name: string;
+      readonly seconds: number;
+      readonly parts: readonly { readonly name: string; readonly seconds: number; readonly floorSeconds: number }[];
+    }[];
+    readonly total: { readonly seconds: number; readonly operations: number; readonly floorSeconds: number };
+  };
+}
+
+describe("scalekv bench generate", () => {
+  const tiny = ["bench", "generate", "a fox", "--model", "tiny", "--pixels", "0.06M", "--threads", "1"];
+
+  it("tells the parts of every stage, their floors and the slowest operators, and draws them", async () => {
+    await inTemporaryFolder(async (folder) => {
+      const out = join(folder, "profile.svg");
+      const { code, stdout, stderr } = await scalekv(...tiny, "--operators", "3", "--out", out);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(/^tiny on cpu, full cache in fp32: 1 image, 7 scales, 521 tokens each\n/);
+      for (const part of ["text encoder", "projections", "attention", "mlp", "vae", "total"])
+        expect(stdout).toMatch(new RegExp(`\n${part} +\\d+\\.\\d{3} +\\d+\\.\\d % `));
+      expect(stdout).toMatch(/\nscale 7 +16x16 /);
+      expect(stdout).toMatch(/\noperator +part +seconds +share +runs\n(?:\w+ .*\n){3}\n/);
+      expect(await readFile(out, "utf8")).toMatch(/^<svg [^]*<\/svg>\n$/);
+    });
+  });
+
+  it("prints it as JSON, with parts that fill their stages, for a compressed cache and weights in 8 bits", async () => {
+    const flags = ["--policy", "scalekv", "--budget", "60%", "--weights", "q8", "--json"];
+    const { code, stdout } = await scalekv(...tiny, ...flags);
+    expect(code).toBe(0);
+    const { report, profile } = JSON.parse(stdout) as Observed;
+    expect(profile.stages.map(({ name }) => name)).toEqual(report.stages.map(({ name }) => name));
+    for (const { seconds, parts } of profile.stages)
+      expect(parts.reduce((sum, part) => sum + part.seconds, 0)).toBeCloseTo(seconds, 6);
+    const cache = profile.stages.flatMap(({ parts }) => parts.filter(({ name }) => name === "cache"));
+    expect(cache.some(({ floorSeconds }) => floorSeconds > 0)).toBe(true);
+    expect(profile.total.operations).toBeGreaterThan(1e9);
+  });
+
+  it.each([
+    [["--out", "profile.png"], "--out profile.png: a profile is drawn as .svg"],
+    [["--out", "nowhere/profile.svg"], "nowhere/profile.svg: cannot be written: there is no folder nowhere"],
+    [["--operators", "0"], "--operators 0: not a whole number from 1 to 1000"],
+    [["--device", "webgpu"], "option '--device <name>' argument 'webgpu' is invalid. Allowed choices are cpu."],
+    [["--model", "nothing"], /^nothing: neither a folder nor a model's name/],
+  ])("ends with code 2 and one line: %j", async (args, line) => {
+    const { code, stdout, stderr } = await scalekv("bench", "generate", ...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr.replace(/^scalekv: |\n$/g, "")).toMatch(line);
   });
 });

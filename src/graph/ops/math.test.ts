@@ -49,21 +49,21 @@ describe("math operators follow their definitions", () => {
     Max: [perElement(math.Max, Math.max, [A, B])],
     Equal: [
       perElement(
-        (g, a, b) => math.Cast(g, math.Equal(g, a, b!), "float32"),
+        (g, a, b) => math.Cast(g, math.Equal(g, a, b), "float32"),
         (a, b) => (a === b ? 1 : 0),
         [ROUNDED, ROUNDED_ROW],
       ),
     ],
     GreaterOrEqual: [
       perElement(
-        (g, a, b) => math.Cast(g, math.GreaterOrEqual(g, a, b!), "float32"),
+        (g, a, b) => math.Cast(g, math.GreaterOrEqual(g, a, b), "float32"),
         (a, b) => (a >= b ? 1 : 0),
         [ROUNDED, ROUNDED_ROW],
       ),
     ],
     Where: [
       perElement(
-        (g, a, b) => math.Where(g, math.Equal(g, a, b!), a, g.scalar(7)),
+        (g, a, b) => math.Where(g, math.Equal(g, a, b), a, g.scalar(7)),
         (a, b) => (a === b ? a : 7),
         [ROUNDED, ROUNDED_ROW],
       ),

@@ -5,6 +5,7 @@
  */
 import { sliceRows } from "../../checkpoint/tensor.js";
 import { GraphBuilder, type Matrix, type Value } from "../../graph/builder.js";
+import type { WeightsStore } from "../../graph/externals.js";
 import { CPU_TARGET, type GraphModel, type WeightType } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
@@ -22,6 +23,7 @@ export function buildConditioning(
   config: InfinityConfig,
   lookup: Lookup,
   weights: WeightType = "fp32",
+  store?: WeightsStore,
 ): Promise<GraphModel> {
   const g = new GraphBuilder("conditioning", CPU_TARGET, weights);
   const weight = (name: string): Value => g.weight(lookup(name));
@@ -44,7 +46,7 @@ export function buildConditioning(
   );
   const projected = op.Linear(g, hidden, matrix("text_proj_for_ca.2.weight"), weight("text_proj_for_ca.2.bias"));
   for (let layer = 0; layer < config.depth; layer++) textKeysAndValues(g, config, lookup, projected, layer);
-  return g.build();
+  return g.build(store);
 }
 
 /** The text as one vector [1, 1, C]: learned queries, one a head, attend to the text's tokens. */

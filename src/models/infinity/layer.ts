@@ -3,20 +3,24 @@
  * text, MLP. It runs once a scale. The cache goes in as it lies in the store, and only the new tokens' keys and values
  * come out, so what is cached is never copied back.
  *
- * Queries, keys and values of all tokens are made first. From there on no token needs another's state, so on a device
- * that can loop the rest runs for one piece of the tokens after another (`pieces.ts`), and what it holds is bounded.
+ * Queries, keys and values of all tokens are made first. A device that can loop then attends for some heads of one row
+ * after another, so that only their keys lie joined, and runs the rest, where no token needs another's state, for one piece
+ * of the tokens after another (`pieces.ts`): what it holds is bounded and stays in the processor's caches.
  *
  * Axes: rows = the batch's conditional rows, then its unconditional ones; tokens = tokens of this scale; past = cached
  * tokens; text = text tokens, padded to a common length.
  */
 import { sliceRows, type StoredTensor } from "../../checkpoint/tensor.js";
 import { GraphBuilder, type Matrix, type Value } from "../../graph/builder.js";
+import type { WeightsStore } from "../../graph/externals.js";
 import type { GraphModel, GraphTarget, WeightType } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
-import { headName, storedInput, widen, type StorageType } from "../../cache/storage.js";
+import { headName, storedInput, type StorageType } from "../../cache/storage.js";
+import { bySlot, type Block, type SlotTokens } from "./block.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
 import type { Lookup } from "../lookup.js";
 import { blockPrefix } from "./names.js";
+import { selfAttention } from "./self-attention.js";
 
 /** What a layer's graph is written for. */
 export interface LayerOptions {
@@ -25,19 +29,19 @@ export interface LayerOptions {
   readonly target: GraphTarget;
   /** Every head has cached tokens of its own number. Default false: all heads of a layer have equally many. */
   readonly headwise?: boolean | undefined;
+  /** A cached token may stand for several. Default false. */
+  readonly merging?: boolean | undefined;
   /** How the block's matrices are held. Default `fp32`. */
   readonly weights?: WeightType | undefined;
+  /** Keeps weights that cannot be mapped from the checkpoint. Default: they are made anew. */
+  readonly store?: WeightsStore | undefined;
 }
+
+/** What a layer's time is divided into; nodes under none of these names are norms, modulation and rotation. */
+export const LAYER_PARTS = ["projections", "attention", "text", "mlp"] as const;
 
 /** The learned factor on the queries of a head is at most exp(ln 100). */
 const MAX_LOG_SCALE = Math.log(100);
-
-/** Heads whose caches are equally long, and so can attend in one operator. */
-interface Slot {
-  /** Its number, if it is a single head. */
-  readonly head: number | undefined;
-  readonly heads: number;
-}
 
 /** The part of the rows and tokens that is worked on: all of them, or a step of the loop. */
 interface Piece {
@@ -45,19 +49,6 @@ interface Piece {
   readonly rows: (value: Value) => Value;
   /** Of a value whose first axes are rows and tokens. */
   readonly tokens: (value: Value) => Value;
-}
-
-/** What every part of the block needs. */
-interface Block {
-  readonly g: GraphBuilder;
-  readonly config: InfinityConfig;
-  readonly storage: StorageType;
-  /** Heads that share a length of cache: all, or each by itself. */
-  readonly slots: readonly Slot[];
-  /** A tensor of this block by the rest of its name. */
-  readonly stored: (name: string) => StoredTensor;
-  readonly weight: (name: string) => Value;
-  readonly matrix: (name: string) => Matrix;
 }
 
 /**
@@ -69,13 +60,14 @@ interface Block {
  * on a target with loops `piece_starts`, `piece_ends` [pieces, 2], by row and token; see `pieces.ts`.
  * Outputs: `y` [rows, tokens, C]; `new_k`, `new_v` [tokens, rows, C]; the observers' queries [observers, rows, C], as
  * attention uses them (`observed_attention`) and as the bare product with the query matrix (`observed_projected`).
+ * Where cached tokens may stand for several, also `past_k_bias` [past, rows, H], which is added to their logits.
  * Headwise, what concerns the cache is there for every head, dim instead of C wide: `past_k.0`, `past_k.1` and so on.
  */
 export function buildLayer(
   config: InfinityConfig,
   lookup: Lookup,
   layer: number,
-  { storage, target, headwise, weights }: LayerOptions,
+  { storage, target, headwise, merging = false, weights, store }: LayerOptions,
 ): Promise<GraphModel> {
   const g = new GraphBuilder(`layer ${layer}`, target, weights);
   const stored = (name: string): StoredTensor => lookup(`${blockPrefix(config, layer)}.${name}`);
@@ -84,26 +76,28 @@ export function buildLayer(
     : [{ head: undefined, heads: config.heads }];
   const weight = (name: string): Value => g.weight(stored(name));
   const matrix = (name: string): Matrix => g.matrix(stored(name));
-  const block: Block = { g, config, storage, slots, stored, weight, matrix };
+  const block: Block = { g, config, storage, merging, slots, stored, weight, matrix };
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
   const [gamma1, gamma2, scale1, scale2, shift1, shift2] = modulation(block);
   const { q, keys, values } = queriesAndKeys(block, adaptiveNorm(block, x, scale1, shift1));
   const text = textInputs(block);
 
+  const seen = g.part("attention", () => selfAttention(block, q, keys, values));
+
   const y = byPieces(block, x, ({ rows, tokens }) => {
-    const attended = selfAttention(block, tokens(q), keys.map(rows), values.map(rows));
+    const attended = g.part("projections", () =>
+      op.Linear(g, tokens(seen), matrix("sa.proj.weight"), weight("sa.proj.bias")),
+    );
     const afterSelf = op.Add(g, tokens(x), op.Mul(g, attended, rows(gamma1)));
-    const read = textAttention(block, afterSelf, {
-      keys: rows(text.keys),
-      values: rows(text.values),
-      bias: rows(text.bias),
-    });
+    const ownText = { keys: rows(text.keys), values: rows(text.values), bias: rows(text.bias) };
+    const read = g.part("text", () => textAttention(block, afterSelf, ownText));
     const afterText = op.Add(g, afterSelf, read);
-    const fed = feedForward(block, adaptiveNorm(block, afterText, rows(scale2), rows(shift2)));
+    const normed = adaptiveNorm(block, afterText, rows(scale2), rows(shift2));
+    const fed = g.part("mlp", () => feedForward(block, normed));
     return op.Add(g, afterText, op.Mul(g, fed, rows(gamma2)));
   });
   g.output("y", y, "float32", ["rows", "tokens", config.width]);
-  return g.build();
+  return g.build(store);
 }
 
 /** Runs `part` on all of x at once or, where the target can loop, on one piece after another. */
@@ -145,9 +139,9 @@ function adaptiveNorm({ g, config }: Block, x: Value, scale: Value, shift: Value
 interface QueriesAndKeys {
   /** [rows, tokens, C]. */
   readonly q: Value;
-  /** By slot, of the cache and of the scale's own tokens: [rows, past + tokens, heads · dim]. */
-  readonly keys: readonly Value[];
-  readonly values: readonly Value[];
+  /** By slot. */
+  readonly keys: readonly SlotTokens[];
+  readonly values: readonly SlotTokens[];
 }
 
 /** Makes them, and declares the cache's inputs and outputs. */
@@ -155,8 +149,10 @@ function queriesAndKeys(block: Block, x: Value): QueriesAndKeys {
   const { g, config, stored, weight } = block;
   const { width: C, heads } = config;
   // The three parts of the stored [3C, C] matrix are byte ranges of it, so each is a weight of its own.
-  const project = (part: number, bias: string): Value =>
-    op.Linear(g, x, g.matrix(sliceRows(stored("sa.mat_qkv.weight"), part * C, (part + 1) * C)), weight(bias));
+  const project = (third: number, bias: string): Value => {
+    const own = sliceRows(stored("sa.mat_qkv.weight"), third * C, (third + 1) * C);
+    return g.part("projections", () => op.Linear(g, x, g.matrix(own), weight(bias)));
+  };
   const angles: [Value, Value] = [
     g.input("cos", "float32", ["tokens", C / heads / 2]),
     g.input("sin", "float32", ["tokens", C / heads / 2]),
@@ -166,24 +162,6 @@ function queriesAndKeys(block: Block, x: Value): QueriesAndKeys {
   const k = op.RotaryEmbedding(g, unitHeads(block, project(1, "sa.zero_k_bias")), ...angles);
   observe(block, q, projected);
   return { q, keys: remember(block, "k", k), values: remember(block, "v", project(2, "sa.v_bias")) };
-}
-
-/** Attention to the cache and to the scale's own tokens. */
-function selfAttention(block: Block, q: Value, keys: readonly Value[], values: readonly Value[]): Value {
-  const { g, slots, weight, matrix } = block;
-  const queries = bySlot(block, q);
-  const read = slots.map(({ heads }, i) =>
-    op.MultiHeadAttention(g, queries[i]!, keys[i]!, values[i]!, { heads, scale: 1 }),
-  );
-  const attended = read.length === 1 ? read[0]! : op.Concat(g, read, 2);
-  return op.Linear(g, attended, matrix("sa.proj.weight"), weight("sa.proj.bias"));
-}
-
-/** The channels [rows, tokens, C] of each slot. */
-function bySlot({ g, config, slots }: Block, x: Value): Value[] {
-  const dim = config.width / config.heads;
-  if (slots.length === 1) return [x];
-  return slots.map((_, head) => op.Slice(g, x, 2, head * dim, (head + 1) * dim));
 }
 
 /** exp(min(learned, ln 100)) for each head, [H, 1]. */
@@ -199,16 +177,15 @@ function unitHeads({ g, config }: Block, x: Value, scale?: Value): Value {
   return op.Reshape(g, scale ? op.Mul(g, unit, scale) : unit, [0, 0, C]);
 }
 
-/** Joins the cached tokens and the new ones by slot, and hands out what the store will keep. */
-function remember(block: Block, name: "k" | "v", fresh: Value): Value[] {
-  const { g, config, storage, slots } = block;
+/** Declares the cache's tokens by slot, and hands out the new ones that the store will keep. */
+function remember(block: Block, name: "k" | "v", fresh: Value): SlotTokens[] {
+  const { g, config, storage, merging, slots } = block;
   const dim = config.width / config.heads;
   return bySlot(block, fresh).map((own, i) => {
     const { head, heads } = slots[i]!;
-    const past = widen(g, storage, storedInput(g, name, { storage, heads, dim, head }), dim);
     const kept = op.Transpose(g, own, [1, 0, 2]);
     g.output(headName(`new_${name}`, head), kept, "float32", ["tokens", "rows", heads * dim]);
-    return op.Concat(g, [op.Transpose(g, past, [1, 0, 2]), own], 1);
+    return { heads, past: storedInput(g, name, { storage, heads, dim, merging, head }), own: kept };
   });
 }
 

@@ -18,6 +18,7 @@ it("cuts rows and tokens into equal pieces that follow one another, none with to
       expect(new Set(areas).size).toBe(1);
       expect(areas[0]! * starts.length).toBe(rows * tokens);
       expect(areas[0]! * hidden * 4).toBeLessThanOrEqual(2 ** 24);
+      expect(areas[0]).toBeLessThanOrEqual(512);
       // Joined behind one another they are the rows in order.
       starts.forEach(([row, token], i) => expect(row * tokens + token).toBe(i * areas[0]!));
     }),

@@ -1,10 +1,13 @@
 /**
- * A scale's rows and tokens in pieces. A layer's working memory is the MLP's hidden layer more than anything; a piece is
- * as large as lets that stay within a limit, and large enough for matrix products to run at full speed.
+ * A scale's rows and tokens in pieces, for the part of a layer behind the attention. What it works with is the MLP's
+ * hidden layer more than anything: a piece is as large as matrix products need to run at full speed, and no larger, since
+ * what does not fit into the processor's caches is written and read again at every step.
  */
 import { int64, type Tensor } from "../../runtime/tensor.js";
 
-/** Bytes of a piece's hidden layer. At width 2048 it is 512 tokens; products of fewer rows begin to run slower. */
+/** Tokens of a piece. Products of fewer rows begin to run slower: 3 % with 256 at width 2048, 8 % with 128. */
+const MOST_TOKENS = 512;
+/** Bytes of a piece's hidden layer: 512 tokens at width 2048, fewer of a wider model. */
 const MOST_HIDDEN_BYTES = 2 ** 24;
 
 /** The first row and token of every piece, and those after its last, [pieces, 2] each. */
@@ -18,7 +21,8 @@ export interface Pieces {
  * that are: pieces are joined behind one another, so they must be equal, and make whole rows.
  */
 export function cutPieces(rows: number, tokens: number, hidden: number): Pieces {
-  const most = Math.max(1, Math.floor(MOST_HIDDEN_BYTES / (hidden * Float32Array.BYTES_PER_ELEMENT)));
+  const affordable = Math.floor(MOST_HIDDEN_BYTES / (hidden * Float32Array.BYTES_PER_ELEMENT));
+  const most = Math.max(1, Math.min(MOST_TOKENS, affordable));
   if (rows * tokens <= most) return { starts: [[0, 0]], ends: [[rows, tokens]] };
   let parts = Math.ceil(tokens / most);
   while (tokens % parts !== 0) parts++;

@@ -28,7 +28,7 @@ export interface TextRows {
  * Texts are padded to a multiple of this many tokens. A softmax over a multiple of 64 adds its zeros in whole vectors,
  * so a row's values are the same to the bit whatever the length of the texts beside it.
  */
-const TEXT_BLOCK = 64;
+export const TEXT_BLOCK = 64;
 
 /** e to this power is 0 in float32, and the sum with any score is finite. */
 const MASKED = -1e9;

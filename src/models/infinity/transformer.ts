@@ -11,8 +11,10 @@ import { full } from "../../cache/policies/full.js";
 import { byHead, type CacheRun, type Plan } from "../../cache/policy.js";
 import type { StorageType } from "../../cache/storage.js";
 import { WatchingCache } from "../../cache/watching-cache.js";
+import type { WeightsStore } from "../../graph/externals.js";
 import type { GraphModel, WeightType } from "../../graph/model.js";
 import { OptionError } from "../../errors.js";
+import type { Clock } from "../../runtime/clock.js";
 import { keepsOutputs } from "../../runtime/device.js";
 import { probeTarget } from "../../runtime/probe.js";
 import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
@@ -38,6 +40,8 @@ export interface ScaleContext {
   readonly scale: number;
   /** Whether the cache takes this scale's tokens. */
   readonly remember: boolean;
+  /** Takes the time that the cache does. */
+  readonly time: Clock;
 }
 
 /** How a transformer is loaded. */
@@ -46,8 +50,12 @@ export interface TransformerOptions extends SessionOptions {
   readonly storage?: StorageType | undefined;
   /** Heads can keep different numbers of tokens, at some cost in time. Default false. */
   readonly headwise?: boolean | undefined;
+  /** Cached tokens can stand for several, at a small cost in time. Default false. */
+  readonly merging?: boolean | undefined;
   /** How the large matrices are held. Default `fp32`. */
   readonly weights?: WeightType | undefined;
+  /** Keeps matrices in blocks from one run to the next. Default: they are made anew. */
+  readonly store?: WeightsStore | undefined;
 }
 
 /** What a layer gives. */
@@ -77,12 +85,14 @@ export class Transformer {
   static async load(
     config: InfinityConfig,
     lookup: Lookup,
-    { storage = "fp32", headwise = false, weights = "fp32", ...options }: TransformerOptions,
+    { storage = "fp32", headwise = false, merging = false, weights = "fp32", store, ...options }: TransformerOptions,
     onPiece: (done: number, total: number) => void = () => undefined,
   ): Promise<Transformer> {
     const onDevice = keepsOutputs(options.device);
     const resident = { ...options, outputs: onDevice ? ("gpu-buffer" as const) : ("cpu" as const) };
     const target = await probeTarget(options.device);
+    // float32 matrices lie in the checkpoint as the graphs want them.
+    const blocks = weights === "fp32" ? undefined : store;
     const loaded: Session[] = [];
     const load = async (graph: Promise<GraphModel>, where: SessionOptions): Promise<Session> => {
       const session = await Session.create(await graph, where);
@@ -90,16 +100,17 @@ export class Transformer {
       return session;
     };
     try {
-      const conditioning = await load(buildConditioning(config, lookup, weights), options);
+      const conditioning = await load(buildConditioning(config, lookup, weights, blocks), options);
       const embedding = await load(buildEmbedding(config, lookup), resident);
       const guidance = await load(buildGuidance(config), resident);
       const layers: Session[] = [];
       for (let layer = 0; layer < config.depth; layer++) {
-        layers.push(await load(buildLayer(config, lookup, layer, { storage, target, headwise, weights }), resident));
+        const graph = buildLayer(config, lookup, layer, { storage, target, headwise, merging, weights, store: blocks });
+        layers.push(await load(graph, resident));
       }
       const head = await load(buildHead(config, lookup, target), options);
-      const slot = { heads: headwise ? 1 : config.heads, dim: config.width / config.heads, storage, target };
-      const committer = new Committer(slot, resident);
+      const slot = { heads: headwise ? 1 : config.heads, dim: config.width / config.heads, storage, merging };
+      const committer = new Committer({ ...slot, target }, resident);
       return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head, committer, headwise);
     } catch (error) {
       await Promise.all(loaded.map((session) => session.dispose()));
@@ -123,12 +134,15 @@ export class Transformer {
   /**
    * A cache for one batch of `rows` rows under a plan, where this transformer's layers can read it.
    *
-   * @throws OptionError for a plan that treats heads apart, if the transformer was not loaded for such
+   * @throws OptionError for a plan that treats heads apart or merges tokens, if the transformer was not loaded for such
    */
   makeCache(rows: number, plan: Plan): KvCache {
     const { committer, headwise, config } = this;
     if (plan.headwise && !headwise) {
       throw new OptionError("policy: treats heads apart, so it must be named when the model is loaded");
+    }
+    if (plan.scoring?.merge !== undefined && !committer.shape.merging) {
+      throw new OptionError("policy: merges tokens, so it must be named when the model is loaded");
     }
     const shape = { ...committer.shape, rows, plan: headwise ? byHead(plan, config.heads) : plan };
     const Cache = this.onDevice ? DeviceCache : HostCache;
@@ -154,7 +168,7 @@ export class Transformer {
 
   /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed. */
   async layer(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
-    const { cache, scale, remember } = context;
+    const { cache, scale, remember, time } = context;
     const feeds = this.layerFeeds(layer, x, context);
     const run = (into?: Readonly<Record<string, Tensor | null>>): Promise<Tensors> =>
       this.layers[layer]!.run(feeds, into);
@@ -163,13 +177,13 @@ export class Transformer {
       // another shape, for an output that is left out.
       const { y, ...rest } = await run();
       x.dispose();
-      if (remember) await cache.commit(layer, scale, rest);
+      if (remember) await time("cache", () => cache.commit(layer, scale, rest));
       Object.values(rest).forEach((tensor) => tensor.dispose());
       return { y: y!, kept: undefined };
     }
     const y = float32(new Float32Array(x.size), x.dims);
     const outputs = await run({ y, ...(remember ? cache.outputs(layer, scale) : {}) });
-    return { y, kept: remember ? await cache.commit(layer, scale, outputs) : undefined };
+    return { y, kept: remember ? await time("cache", () => cache.commit(layer, scale, outputs)) : undefined };
   }
 
   private layerFeeds(layer: number, x: Tensor, { text, tokens, rotary, cache, scale }: ScaleContext): Tensors {

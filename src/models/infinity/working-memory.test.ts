@@ -4,15 +4,15 @@ import { layerWorkingBytes } from "./working-memory.js";
 const CONFIG = { width: 768, hidden: 3072 };
 const FLOAT = 4;
 
-it("counts states, keys and values, and one piece", () => {
-  // 10 tokens of 2 rows are one piece: keys and values of both rows are at work.
-  const [state, keys, piece] = [20 * 768, 2 * 40 * 768, 20 * 3072];
-  expect(layerWorkingBytes(CONFIG, { rows: 2, tokens: 10, past: 30 })).toBe(FLOAT * (7 * state + 6 * keys + 2 * piece));
+it("counts states, and the keys and values of one row", () => {
+  const [row, keys] = [4096 * 768, 4746 * 768];
+  const expected = FLOAT * (8 * 2 * row + 3 * row + 4 * keys);
+  expect(layerWorkingBytes(CONFIG, { rows: 2, tokens: 4096, past: 650 })).toBe(expected);
 });
 
-it("counts one row's keys and a bounded hidden layer where the tokens are many", () => {
-  // 4096 tokens of one row make four pieces of 1024: 12 MiB of hidden layer each.
-  const [state, keys] = [2 * 4096 * 768, 2 * 4746 * 768];
-  const expected = FLOAT * (7 * state + 2 * keys + 4 * (keys / 2) + 2 * 1024 * 3072);
-  expect(layerWorkingBytes(CONFIG, { rows: 2, tokens: 4096, past: 650 })).toBe(expected);
+it("counts a bounded hidden layer where that is more", () => {
+  // 16 rows of 100 tokens: a piece is a row.
+  const [state, piece] = [16 * 100 * 768, 100 * 30_000];
+  const expected = FLOAT * (7 * state + 2 * piece);
+  expect(layerWorkingBytes({ width: 768, hidden: 30_000 }, { rows: 16, tokens: 100, past: 0 })).toBe(expected);
 });

@@ -21,6 +21,8 @@ export interface T5Options {
   readonly device: Device;
   /** Threads inside one operator on the CPU; default: ONNX Runtime's own. */
   readonly threads?: number | undefined;
+  /** ONNX Runtime's profiles are written to files whose paths begin with this. */
+  readonly profile?: string | undefined;
   /** True: a layer is loaded when its turn comes and released after it. False: all layers are loaded once and kept. */
   readonly stream: boolean;
   /** Stops loading; the promise then rejects with the signal's reason. */

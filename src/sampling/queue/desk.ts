@@ -44,6 +44,8 @@ interface Waiting {
 export class Desk {
   private readonly waiting: Waiting[] = [];
   private working: Promise<void> | undefined;
+  /** Tells who gathers a batch that another job has come. */
+  private wake: (() => void) | undefined;
   private easel: Easel | undefined;
   private notes: Note[] = [];
   private failedStarts = 0;
@@ -60,6 +62,7 @@ export class Desk {
   draw(order: Order, onRoom: (jobs: number) => void): Promise<PictureRecord> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ order, onRoom, resolve, reject });
+      this.wake?.();
       this.working ??= this.work();
     });
   }
@@ -94,9 +97,10 @@ export class Desk {
   /** Waits until the batch is full, or until nobody has come for a while. */
   private async gather(): Promise<void> {
     const room = this.easel?.room ?? 1;
-    for (let before = 0; before < this.waiting.length && this.waiting.length < room;) {
-      before = this.waiting.length;
-      await delay(GATHERING);
+    while (this.waiting.length < room) {
+      const before = this.waiting.length;
+      await Promise.race([delay(GATHERING), new Promise<void>((resolve) => (this.wake = resolve))]);
+      if (this.waiting.length === before) return;
     }
   }
 

@@ -1,8 +1,10 @@
 /** A sampler that draws nothing itself: it puts tasks into the queue and collects what workers make of them. */
 import { setTimeout as delay } from "node:timers/promises";
+import { SamplingError } from "../../errors.js";
 import type { Failure } from "../task-queue.js";
 import type { Task } from "../task.js";
 import { Collector, type Collection } from "./collector.js";
+import { isRefusal } from "./connection.js";
 import { openLine, type Line } from "./line.js";
 
 /** What is to be drawn, and where the queue is. */
@@ -39,6 +41,7 @@ export async function drawByQueue({ address, tasks, pause = PAUSE, signal, ...wo
     await abortable(collect(collector, line, tasks, signal), signal);
   } catch (error) {
     if (signal?.aborted) await Promise.race([collector.takeBack(), delay(GOODBYE)]);
+    if (isRefusal(error)) throw new SamplingError(`the queue refuses: ${error.message}`, { cause: error });
     throw error;
   } finally {
     await line.close();

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Job, Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { PictureRecord } from "../records.js";
-import { connect, disconnect } from "./connection.js";
+import { connect, disconnect, isRefusal } from "./connection.js";
 import { Desk, GivenBack } from "./desk.js";
 import type { Order, Tools } from "./easel.js";
 import { MOST_DEATHS, parseJob, QUEUE } from "./job.js";
@@ -21,6 +21,8 @@ export interface ServeOptions extends Tools {
   readonly lock?: number | undefined;
   readonly signal: AbortSignal;
   readonly onRecord?: ((record: PictureRecord) => void) | undefined;
+  /** Told, once for each message, what Redis refuses; the worker goes on trying. */
+  readonly onRefusal?: ((message: string) => void) | undefined;
 }
 
 /** What a worker did. */
@@ -53,6 +55,7 @@ export async function serve(options: ServeOptions): Promise<ServeReport> {
 class Shift {
   private drawn = 0;
   private failed = 0;
+  private readonly refusals = new Set<string>();
   private readonly end = new AbortController();
   private readonly stop: AbortSignal;
   private readonly desk: Desk;
@@ -77,16 +80,19 @@ class Shift {
     try {
       await Promise.race([this.stopped(), ...(this.options.once ? [untilEmpty(queue)] : [])]);
     } finally {
-      this.end.abort();
-      const late = setTimeout(() => client.disconnect(), GOODBYE);
-      await worker.pause(true);
-      await worker.close();
-      await this.desk.close();
-      await queue.close();
-      clearTimeout(late);
-      await disconnect(client);
+      await this.finish(client, worker, queue);
     }
     return { drawn: this.drawn, failed: this.failed };
+  }
+
+  /** Jobs are given back and everything is closed, as far as the queue is there to hear it. */
+  private async finish(client: Redis, worker: Worker, queue: Queue): Promise<void> {
+    this.end.abort();
+    const late = setTimeout(() => client.disconnect(), GOODBYE);
+    const steps = [() => worker.pause(true), () => worker.close(), () => this.desk.close(), () => queue.close()];
+    for (const step of steps) await step().catch(() => undefined);
+    clearTimeout(late);
+    await disconnect(client);
   }
 
   /** BullMQ hands jobs over, as many at a time as the desk wants, and renews their locks. */
@@ -112,8 +118,14 @@ class Shift {
     });
     worker.on("failed", () => this.failed++);
     // A queue that is away comes back, and a job whose lock was lost is somebody else's: the run's record shows both.
-    worker.on("error", () => undefined);
+    worker.on("error", (error) => this.heed(error));
     return worker;
+  }
+
+  private heed(error: unknown): void {
+    if (!isRefusal(error) || this.refusals.has(error.message)) return;
+    this.refusals.add(error.message);
+    this.options.onRefusal?.(error.message);
   }
 
   private count(record: PictureRecord): void {

@@ -1,0 +1,118 @@
+/**
+ * One layer beside the same layer in PyTorch eager mode: as large as the 2B model's unless told otherwise, two rows, 2
+ * threads each, in turn, each round a process of its own, of which the best of a few runs counts. Prints every round, the
+ * median ratio, and how far the states differ.
+ *
+ *     node scripts/bench.mjs bench/layer-against-pytorch.ts [WIDTH HEADS NEW CACHED ROUNDS WEIGHTS...]
+ *
+ * Needs Debian's python3-torch. PYTHON names the interpreter.
+ */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { openCheckpoint } from "../src/checkpoint/open.js";
+import { readFloat32 } from "../src/checkpoint/read.js";
+import { CPU_TARGET, type WeightType } from "../src/graph/model.js";
+import { buildLayer } from "../src/models/infinity/layer.js";
+import { cutPieces, pieceFeeds } from "../src/models/infinity/pieces.js";
+import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
+import { lookupIn } from "../src/models/lookup.js";
+import { Session } from "../src/runtime/session.js";
+import { float32, int64, type Tensor } from "../src/runtime/tensor.js";
+import { commandEnvironment } from "./command-environment.js";
+
+interface Run {
+  readonly engine: string;
+  readonly seconds: number;
+}
+
+const THREADS = 2;
+/** As many as PyTorch's side makes. */
+const RUNS = 3;
+
+const [first = "2048", ...rest] = process.argv.slice(2);
+await (first === "ours" ? ours(rest) : compare(first, rest));
+
+/** Runs both in turn. */
+async function compare(
+  width: string,
+  [heads = "16", fresh = "1024", cached = "1500", rounds = "3", ...types]: readonly string[],
+): Promise<void> {
+  const weightTypes = types.length > 0 ? types : ["fp32", "q8"];
+  const python = process.env.PYTHON ?? "/usr/bin/python3";
+  const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
+  try {
+    const script = "bench/pytorch_transformer.py";
+    await promisify(execFile)(python, [script, "make-layer", folder, width, heads, fresh, cached]);
+    const ratios = new Map<string, number[]>(weightTypes.map((type) => [type, []]));
+    for (let round = 0; round < Number(rounds); round++) {
+      const theirs = await timed(python, [script, "run-layer", folder], process.env);
+      for (const type of weightTypes) {
+        const args = ["scripts/bench.mjs", "bench/layer-against-pytorch.ts", "ours", folder, type];
+        const { seconds } = await timed(process.execPath, args, await commandEnvironment());
+        ratios.get(type)!.push(seconds / theirs.seconds);
+      }
+    }
+    for (const type of weightTypes) await report(folder, type, ratios.get(type)!);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function timed(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
+  const { stdout } = await promisify(execFile)(command, args, { env });
+  const result = JSON.parse(stdout.trim().split("\n").at(-1)!) as Run;
+  console.log(`${result.engine.padEnd(16)} ${(1000 * result.seconds).toFixed(0)} ms`);
+  return result;
+}
+
+async function report(folder: string, type: string, ratios: readonly number[]): Promise<void> {
+  const [theirs, ours] = [await floats(join(folder, "pytorch-state.bin")), await floats(join(folder, `${type}.bin`))];
+  const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const difference = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - ours[i]!)), 0) / largest;
+  const median = ratios.toSorted((a, b) => a - b)[Math.floor(ratios.length / 2)]!;
+  const all = ratios.map((ratio) => ratio.toFixed(2)).join(" ");
+  console.log(
+    `${type}: ratio (ours / PyTorch) ${all}; median ${median.toFixed(2)}; states ${difference.toExponential(1)} of the largest apart at most`,
+  );
+}
+
+async function floats(path: string): Promise<Float32Array> {
+  const { buffer, byteOffset, byteLength } = await readFile(path);
+  return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
+}
+
+/** Our layer on the same inputs; prints one JSON line and keeps the state. */
+async function ours([folder = "", weights = "fp32"]: readonly string[]): Promise<void> {
+  const checkpoint = await openCheckpoint(`${folder}/infinity.pth`);
+  const { tensors: given } = await openCheckpoint(`${folder}/layer.pth`);
+  const config = { ...inferInfinityConfig(checkpoint.tensors, checkpoint.path), patchify: false };
+  const options = { storage: "fp32", target: CPU_TARGET, weights: weights as WeightType } as const;
+  const lookup = lookupIn(checkpoint.tensors, checkpoint.path);
+  const session = await Session.create(await buildLayer(config, lookup, 0, options), {
+    device: "cpu",
+    threads: THREADS,
+  });
+  const feeds: Record<string, Tensor> = { observers: int64([0], [1]) };
+  for (const [name, tensor] of given) feeds[name] = float32(await readFloat32(tensor), tensor.shape);
+  const [rows = 0, tokens = 0] = feeds.x!.dims;
+  const [, , dim = 0, text = 0] = feeds.text_k!.dims;
+  // Ours takes the text's keys with the scores' factor in them.
+  const keys = (feeds.text_k!.data as Float32Array).map((value) => value / Math.sqrt(dim));
+  Object.assign(feeds, pieceFeeds(cutPieces(rows, tokens, config.hidden)), {
+    text_k: float32(keys, feeds.text_k!.dims),
+    text_bias: float32(new Float32Array(rows * text), [rows, 1, 1, text]),
+  });
+  const y = float32(new Float32Array(feeds.x!.size), feeds.x!.dims);
+  let best = Infinity;
+  for (let i = 0; i < RUNS; i++) {
+    const begun = performance.now();
+    await session.run(feeds, { y, new_k: null, new_v: null });
+    best = Math.min(best, (performance.now() - begun) / 1000);
+  }
+  await writeFile(join(folder, `${weights}.bin`), y.data as Float32Array);
+  await session.dispose();
+  console.log(JSON.stringify({ engine: `scalekv ${weights}`, seconds: best }));
+}

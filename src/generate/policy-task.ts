@@ -1,0 +1,17 @@
+/** What a policy has to know of a call before it can be chosen. */
+import type { PolicyTask } from "../cache/registry.js";
+import { bytesPerToken, type StorageType } from "../cache/storage.js";
+import type { InfinityConfig } from "../models/infinity/config.js";
+import type { Settings } from "./settings.js";
+
+/** The task of drawing `images` images side by side, with the cache stored as `storage`. */
+export function policyTask(
+  { depth, heads, width }: Pick<InfinityConfig, "depth" | "heads" | "width">,
+  { schedule, guided }: Pick<Settings, "schedule" | "guided">,
+  { images, storage }: { images: number; storage: StorageType },
+): PolicyTask {
+  const rows = guided ? 2 * images : images;
+  const tokenBytes = depth * rows * bytesPerToken(storage, heads, width / heads);
+  const scoreBytes = depth * rows * heads * Float32Array.BYTES_PER_ELEMENT;
+  return { model: { depth, heads, width }, maps: schedule.maps, tokenBytes, scoreBytes };
+}

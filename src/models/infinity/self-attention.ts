@@ -1,0 +1,129 @@
+/**
+ * Self-attention over the cached tokens and the scale's own. The attention operator takes keys and values of all tokens in
+ * one piece and turns them once more for itself, four copies in all, so a device that can loop attends lane by lane: only a
+ * lane's keys and values lie joined.
+ */
+import type { GraphBuilder, Value } from "../../graph/builder.js";
+import * as op from "../../graph/ops/index.js";
+import { widen } from "../../cache/storage.js";
+import { bySlot, type Block, type SlotTokens } from "./block.js";
+import type { InfinityConfig } from "./config.js";
+
+/** Channels of the heads that attend together: a few thousand of their keys are still a block that is cheap to come by. */
+const MOST_CHANNELS = 512;
+
+/** Attention to the cache and to the scale's own tokens, [rows, tokens, C]: of all rows at once, or lane by lane. */
+export function selfAttention(
+  block: Block,
+  q: Value,
+  keys: readonly SlotTokens[],
+  values: readonly SlotTokens[],
+): Value {
+  const { g } = block;
+  if (g.target.loops) return attendByLane(block, q, keys, values);
+  const rowsFirst = (tokens: SlotTokens): Value => op.Transpose(g, join(block, tokens), [1, 0, 2]);
+  return attend(block, bySlot(block, q), keys, values, rowsFirst);
+}
+
+/** One operator for each slot; `place` brings a slot's keys or values into the form [sequences, past + tokens, channels]. */
+function attend(
+  block: Block,
+  queries: readonly Value[],
+  keys: readonly SlotTokens[],
+  values: readonly SlotTokens[],
+  place: (tokens: SlotTokens) => Value,
+): Value {
+  const { g, merging } = block;
+  const read = queries.map((own, i) => {
+    const { heads } = keys[i]!;
+    const asked = merging ? withChannel(block, own, everywhere(block, own, heads, 1)) : own;
+    return op.MultiHeadAttention(g, asked, place(keys[i]!), place(values[i]!), { heads, scale: 1 });
+  });
+  return read.length === 1 ? read[0]! : op.Concat(g, read, 2);
+}
+
+/**
+ * Attention of one lane after another. A lane is a row's heads, or some of them where they have many channels; lanes are
+ * numbered by row, then by heads, which is how they lie behind one another in [tokens, rows, C].
+ */
+function attendByLane(block: Block, q: Value, keys: readonly SlotTokens[], values: readonly SlotTokens[]): Value {
+  const { g, config, slots } = block;
+  const { width: C, heads } = config;
+  const parts = slots.length > 1 ? 1 : lanesOfRow(config);
+  const rows = op.Slice(g, op.Shape(g, q), 0, 0, 1);
+  const lanes = op.Mul(g, rows, g.ints([parts]));
+  const cut = (value: Value, channels: number): Value => cutLanes(g, value, lanes, channels / parts);
+  const cutSlot = (tokens: SlotTokens): SlotTokens => cutSlotLanes(tokens, parts, (C / heads) * tokens.heads, cut);
+  const [ownKeys, ownValues] = [keys.map(cutSlot), values.map(cutSlot)];
+  const queries = cut(op.Transpose(g, q, [1, 0, 2]), C);
+  const read = g.loop(lanes, (step) => {
+    const lane = op.Unsqueeze(g, step, [0]);
+    const pick = (value: Value): Value => op.Gather(g, value, lane, 1);
+    // The lane's axis, of length 1, moves to the front by reshaping, which copies nothing.
+    const laneFirst = (value: Value): Value => op.Unsqueeze(g, op.Squeeze(g, value, [1]), [0]);
+    return attend(block, bySlot(block, laneFirst(pick(queries))), ownKeys, ownValues, (tokens) =>
+      laneFirst(join(block, pickTokens(tokens, pick))),
+    );
+  }); // [lanes, 1, tokens, C / parts]
+  if (parts === 1) return op.ReshapeTo(g, read, op.Shape(g, q));
+  const tokens = op.Slice(g, op.Shape(g, q), 0, 1, 2);
+  const byLane = op.ReshapeTo(g, read, op.Concat(g, [rows, g.ints([parts]), tokens, g.ints([C / parts])], 0));
+  return op.Reshape(g, op.Transpose(g, byLane, [0, 2, 1, 3]), [0, 0, C]);
+}
+
+/** Lanes of a row: the fewest whose heads have at most {@link MOST_CHANNELS} channels, if a single head has not more. */
+export function lanesOfRow({ width, heads }: Pick<InfinityConfig, "width" | "heads">): number {
+  let lanes = 1;
+  while (lanes < heads && (width / lanes > MOST_CHANNELS || heads % lanes !== 0)) lanes++;
+  return lanes;
+}
+
+/** [tokens, rows, C] as [tokens, lanes, channels]. Not by a −1: of an empty cache nothing tells how long that axis is. */
+function cutLanes(g: GraphBuilder, value: Value, lanes: Value, channels: number): Value {
+  const tokens = op.Slice(g, op.Shape(g, value), 0, 0, 1);
+  return op.ReshapeTo(g, value, op.Concat(g, [tokens, lanes, g.ints([channels])], 0));
+}
+
+/** A slot's tokens by lane. Scales and bias are numbers by head. */
+function cutSlotLanes(
+  { heads, past, own }: SlotTokens,
+  parts: number,
+  channels: number,
+  cut: (value: Value, channels: number) => Value,
+): SlotTokens {
+  const data = cut(past.data, channels);
+  const scale = past.scale && cut(past.scale, heads);
+  const bias = past.bias && cut(past.bias, heads);
+  return { heads: heads / parts, past: { data, scale, bias }, own: cut(own, channels) };
+}
+
+/** The same tokens with `pick` done to all that there is of them. */
+function pickTokens({ heads, past, own }: SlotTokens, pick: (value: Value) => Value): SlotTokens {
+  const stored = { data: pick(past.data), scale: past.scale && pick(past.scale), bias: past.bias && pick(past.bias) };
+  return { heads, past: stored, own: pick(own) };
+}
+
+/** Cached and new tokens, [past + tokens, rows, heads · dim], with a channel more per head where tokens are merged. */
+function join(block: Block, { heads, past, own }: SlotTokens): Value {
+  const { g, config, storage } = block;
+  const joined = op.Concat(g, [widen(g, storage, past, config.width / config.heads), own], 0);
+  if (!past.bias) return joined;
+  return withChannel(block, joined, op.Concat(g, [past.bias, everywhere(block, own, heads, 0)], 0));
+}
+
+/**
+ * Every head of x [rows, tokens, heads · dim] with one channel more, [rows, tokens, heads]. Keys get what is added to their
+ * logits, queries a 1 to meet it: a channel instead of a mask keeps the attention operator on its path without a
+ * tokens × tokens matrix.
+ */
+function withChannel({ g, config }: Block, x: Value, channel: Value): Value {
+  const byHead = op.Reshape(g, x, [0, 0, -1, config.width / config.heads]);
+  const longer = op.Concat(g, [byHead, op.Unsqueeze(g, channel, [3])], 3);
+  return op.Reshape(g, longer, [0, 0, -1]);
+}
+
+/** The same number for every row, token and head of x [rows, tokens, heads · dim]. */
+function everywhere({ g }: Block, x: Value, heads: number, value: number): Value {
+  const rowsAndTokens = op.Slice(g, op.Shape(g, x), 0, 0, 2);
+  return op.Expand(g, g.scalar(value), op.Concat(g, [rowsAndTokens, g.ints([heads])], 0));
+}

@@ -1,0 +1,101 @@
+import { readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it, vi } from "vitest";
+import { inTemporaryFolder } from "../../test/support/temporary.js";
+import { WeightsFolder, weightsFolderOptions } from "./weights-folder.js";
+
+const KiB = 2 ** 10;
+const page = 4096;
+const bytes = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
+
+/** Keeps `length` bytes of `value` under a name; tells how often they were made. */
+async function kept(store: WeightsFolder, name: string, length: number, value: number): Promise<[string, number]> {
+  const make = vi.fn(() => Promise.resolve(bytes(length, value)));
+  const { path, offset } = await store.keep(name, length, make);
+  const found = await readFile(path);
+  expect(found.subarray(offset)).toEqual(Buffer.from(bytes(length, value)));
+  return [path, make.mock.calls.length];
+}
+
+it("makes weights once, and again for another identity", () =>
+  inTemporaryFolder(async (folder) => {
+    const [first, again] = [
+      new WeightsFolder({ folder, limit: 2 ** 20 }),
+      new WeightsFolder({ folder, limit: 2 ** 20 }),
+    ];
+    const [path, made] = await kept(first, "a", 100, 7);
+    expect(made).toBe(1);
+    expect(await kept(again, "a", 100, 7)).toEqual([path, 0]);
+    const [other, madeToo] = await kept(first, "b", 100, 8);
+    expect([other === path, madeToo]).toEqual([false, 1]);
+    expect((await stat(path)).size).toBe(page + 100);
+    // Nothing else is left behind.
+    expect(await readdir(folder)).toHaveLength(2);
+  }));
+
+it.each<[string, (path: string) => Promise<void>]>([
+  ["too short", (path) => truncate(path, page + 99)],
+  ["empty", (path) => truncate(path, 0)],
+  ["of another header", async (path) => writeFile(path, bytes(page + 100, 1))],
+])("makes a file that is %s anew", (_, damage) =>
+  inTemporaryFolder(async (folder) => {
+    const store = new WeightsFolder({ folder, limit: 2 ** 20 });
+    const [path] = await kept(store, "a", 100, 7);
+    await damage(path);
+    expect(await kept(store, "a", 100, 7)).toEqual([path, 1]);
+    expect(await kept(store, "a", 100, 7)).toEqual([path, 0]);
+  }),
+);
+
+it("removes what was not of use for the longest time, and what dead processes left", () =>
+  inTemporaryFolder(async (folder) => {
+    // Room for three files of 12 KiB with their headers.
+    const store = new WeightsFolder({ folder, limit: 3 * (12 * KiB + page) });
+    const paths: string[] = [];
+    for (const [i, name] of ["a", "b", "c"].entries()) {
+      const [path] = await kept(store, name, 12 * KiB, i);
+      paths.push(path);
+      await utimes(path, i, i);
+    }
+    const [dead, alive] = [join(folder, "x.weights.1.part"), join(folder, "y.weights.2.part")];
+    await writeFile(dead, "");
+    await writeFile(alive, "");
+    await utimes(dead, 0, 0);
+    // The oldest is of use now, so that the second is the oldest.
+    expect((await kept(store, "a", 12 * KiB, 0))[1]).toBe(0);
+    await kept(store, "d", 12 * KiB, 3);
+    const names = await readdir(folder);
+    const stays = (path: string): boolean => names.includes(path.slice(folder.length + 1));
+    expect(paths.map(stays)).toEqual([true, false, true]);
+    expect([dead, alive].map(stays)).toEqual([false, true]);
+  }));
+
+it("says in one line where weights cannot be kept, and what to do", () =>
+  inTemporaryFolder(async (folder) => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    const store = new WeightsFolder({ folder: join(file, "weights"), limit: 2 ** 20 });
+    await expect(store.keep("a", 1, () => Promise.resolve(bytes(1, 1)))).rejects.toThrow(
+      `${file}/weights: weights cannot be kept there (ENOTDIR); SCALEKV_CACHE names another place, --no-weights-cache goes without`,
+    );
+    expect(await readdir(folder)).toEqual(["file"]);
+  }));
+
+it("passes on what goes wrong while weights are made, and keeps nothing of it", () =>
+  inTemporaryFolder(async (folder) => {
+    const store = new WeightsFolder({ folder, limit: 2 ** 20 });
+    await expect(store.keep("a", 1, () => Promise.reject(new Error("damaged checkpoint")))).rejects.toThrow(
+      /^damaged checkpoint$/,
+    );
+    expect(await readdir(folder)).toEqual([]);
+  }));
+
+it("lies where the environment says", () => {
+  expect(weightsFolderOptions({ XDG_CACHE_HOME: "/x" })).toEqual({ folder: "/x/scalekv/weights", limit: 2 ** 34 });
+  const named = { SCALEKV_CACHE: "/y", SCALEKV_CACHE_LIMIT: "1.5GiB", XDG_CACHE_HOME: "/x" };
+  expect(weightsFolderOptions(named)).toEqual({ folder: "/y/weights", limit: 1.5 * 2 ** 30 });
+  expect(weightsFolderOptions({}).folder).toMatch(/\.cache\/scalekv\/weights$/);
+  expect(() => weightsFolderOptions({ SCALEKV_CACHE_LIMIT: "12" })).toThrow(
+    "SCALEKV_CACHE_LIMIT 12: not a size, such as 512MiB or 16GiB",
+  );
+});

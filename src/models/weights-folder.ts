@@ -1,0 +1,166 @@
+/**
+ * Weights in blocks, kept on disk from one run to the next: making them of a checkpoint takes longer than everything else
+ * that loading does, and a file is mapped where a copy in memory would be read. One file for each graph, named by a hash of
+ * all that its bytes depend on. Files that were not used for the longest time make room for new ones.
+ *
+ * A file begins with a header that says how long it must be and what it is; it is written under another name, forced to the
+ * disk and renamed, so that it is never half there. One that is damaged all the same is made anew.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readdir, realpath, rename, rm, stat, utimes, type FileHandle } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { OptionError } from "../errors.js";
+import type { KeptWeights, WeightsStore } from "../graph/externals.js";
+
+/** Names the folder; default: `scalekv` in `XDG_CACHE_HOME` or `~/.cache`. */
+export const FOLDER_VARIABLE = "SCALEKV_CACHE";
+/** Says how much may be kept, such as `4GiB`. */
+export const LIMIT_VARIABLE = "SCALEKV_CACHE_LIMIT";
+
+/** Both sizes of the published model in 8 bits, and room for others. */
+const DEFAULT_LIMIT = 16 * 2 ** 30;
+const UNITS: Readonly<Record<string, number>> = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+/** The header's bytes: a page, so that weights begin where files are mapped best. */
+const HEADER_BYTES = 4096;
+const MAGIC = "scalekv weights 1";
+const SUFFIX = ".weights";
+/** Files under way; one older than this many milliseconds was left behind by a process that died. */
+const UNDER_WAY = ".part";
+const ABANDONED = 3_600_000;
+
+/** How weights are kept. */
+export interface WeightsFolderOptions {
+  readonly folder: string;
+  /** Bytes of all files together. */
+  readonly limit: number;
+}
+
+/** The folder and the limit that the environment names. A limit that is no size is an {@link OptionError}. */
+export function weightsFolderOptions(environment = process.env): WeightsFolderOptions {
+  const cache = environment.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+  const folder = join(environment[FOLDER_VARIABLE] ?? join(cache, "scalekv"), "weights");
+  const wanted = environment[LIMIT_VARIABLE];
+  return { folder, limit: wanted === undefined ? DEFAULT_LIMIT : parseLimit(wanted) };
+}
+
+function parseLimit(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)(MiB|GiB|TiB)$/.exec(text) ?? [];
+  if (number !== undefined) return Number(number) * (UNITS[unit] ?? NaN);
+  throw new OptionError(`${LIMIT_VARIABLE} ${text === "" ? '""' : text}: not a size, such as 512MiB or 16GiB`);
+}
+
+/** A folder of kept weights; see the file's head. */
+export class WeightsFolder implements WeightsStore {
+  /** Default: what the environment says, asked when something is kept. */
+  constructor(private readonly chosen?: WeightsFolderOptions) {}
+
+  /** The file for an identity; made if need be. A folder that cannot be written to is an {@link OptionError}. */
+  async keep(identity: string, size: number, make: () => Promise<Uint8Array>): Promise<KeptWeights> {
+    const folder = await this.prepared();
+    const hash = createHash("sha256").update(identity).digest("hex");
+    const path = join(folder, hash + SUFFIX);
+    if (await isWhole(path, hash, size)) {
+      // Its times say when it was last of use.
+      const now = new Date();
+      await utimes(path, now, now);
+    } else {
+      await this.write(folder, path, header(hash, size), await make());
+    }
+    return { path, offset: HEADER_BYTES };
+  }
+
+  private get options(): WeightsFolderOptions {
+    return this.chosen ?? weightsFolderOptions();
+  }
+
+  private async prepared(): Promise<string> {
+    const { folder } = this.options;
+    return this.explained(async () => {
+      await mkdir(folder, { recursive: true });
+      return realpath(folder);
+    });
+  }
+
+  private async write(folder: string, path: string, head: Uint8Array, data: Uint8Array): Promise<void> {
+    const temporary = `${path}.${randomUUID()}${UNDER_WAY}`;
+    await this.explained(async () => {
+      await makeRoom(folder, this.options.limit - head.byteLength - data.byteLength);
+      try {
+        await writeAll(temporary, [head, data]);
+        await rename(temporary, path);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    });
+  }
+
+  /** Errors of the system in one line that says what to do. */
+  private async explained<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+      const hint = `${FOLDER_VARIABLE} names another place, --no-weights-cache goes without`;
+      throw new OptionError(`${this.options.folder}: weights cannot be kept there (${code}); ${hint}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** What the file of an identity begins with: a line for people, what it must be, and a checksum of both. */
+function header(hash: string, size: number): Uint8Array {
+  const said = `${MAGIC}\n${hash}\n${size}\n`;
+  const bytes = new Uint8Array(HEADER_BYTES);
+  bytes.set(new TextEncoder().encode(said + createHash("sha256").update(said).digest("hex")));
+  return bytes;
+}
+
+/** Whether a file is there, as long as it must be, and begins with the right header. */
+async function isWhole(path: string, hash: string, size: number): Promise<boolean> {
+  const file = await open(path).catch(ignoreMissing);
+  if (!file) return false;
+  try {
+    if ((await file.stat()).size !== HEADER_BYTES + size) return false;
+    const { buffer } = await file.read(new Uint8Array(HEADER_BYTES), 0, HEADER_BYTES, 0);
+    return Buffer.compare(buffer, header(hash, size)) === 0;
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAll(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const file: FileHandle = await open(path, "wx");
+  try {
+    for (const part of parts) await file.writeFile(part);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Removes files until those that stay take at most `room` bytes, the longest unused first; and what dead processes left. */
+async function makeRoom(folder: string, room: number): Promise<void> {
+  const names = await readdir(folder);
+  const known = names.filter((name) => name.endsWith(SUFFIX) || name.endsWith(UNDER_WAY));
+  const files = await Promise.all(known.map((name) => described(join(folder, name))));
+  const kept = files.flatMap((file) => file ?? []).toSorted((a, b) => b.used - a.used);
+  let bytes = 0;
+  for (const { path, size, used } of kept) {
+    const abandoned = path.endsWith(UNDER_WAY) && used < Date.now() - ABANDONED;
+    if (!path.endsWith(UNDER_WAY)) bytes += size;
+    if (abandoned || (bytes > room && !path.endsWith(UNDER_WAY))) await rm(path, { force: true });
+  }
+}
+
+/** A file's size and when it was last of use; undefined if another process was faster to remove it. */
+async function described(path: string): Promise<{ path: string; size: number; used: number } | undefined> {
+  const found = await stat(path).catch(ignoreMissing);
+  return found && { path, size: found.size, used: found.mtimeMs };
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+}

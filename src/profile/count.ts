@@ -1,0 +1,89 @@
+/** A generation counted by formula: what every part of every stage has to do. */
+import type { Plan } from "../cache/policy.js";
+import type { StorageType } from "../cache/storage.js";
+import type { WeightType } from "../graph/model.js";
+import type { VaeConfig } from "../models/bsq-vae/config.js";
+import type { InfinityConfig } from "../models/infinity/config.js";
+import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
+import { TEXT_BLOCK } from "../models/infinity/text.js";
+import type { T5Config } from "../models/t5/config.js";
+import { decoderWork, textEncoderWork } from "./parts-work.js";
+import {
+  cacheWork,
+  codesWork,
+  conditioningWork,
+  embeddingWork,
+  headWork,
+  layerWork,
+  samplingWork,
+} from "./transformer-work.js";
+import { times, together, type Work } from "./work.js";
+
+/** A call of the pipeline, as far as its work depends on it. */
+export interface CountedRun {
+  readonly infinity: InfinityConfig;
+  readonly vae: VaeConfig;
+  readonly t5: T5Config;
+  readonly maps: readonly ScaleSize[];
+  /** Tokens of every image's text. */
+  readonly texts: readonly number[];
+  /** Tokens of the text to steer away from; undefined where the learned one stands in. */
+  readonly negative: number | undefined;
+  /** Every image has an unconditional row. */
+  readonly guided: boolean;
+  readonly plan: Plan;
+  readonly weights: WeightType;
+  readonly storage: StorageType;
+}
+
+/** The work of one stage, by part. */
+export interface StageWork {
+  /** As in the report: `text`, `scale 1`, …, `vae`. */
+  readonly name: string;
+  readonly parts: Readonly<Record<string, Work>>;
+}
+
+/** Counts all stages, in the order they run. */
+export function countRun(run: CountedRun): StageWork[] {
+  const { t5, vae, texts, negative, maps } = run;
+  const read = negative === undefined ? texts : [...texts, negative];
+  const last = maps.at(-1)!;
+  const side = run.infinity.patchify ? 2 : 1;
+  const pixels = { height: side * last.height, width: side * last.width };
+  return [
+    { name: "text", parts: { "text encoder": textEncoderWork(t5, read) } },
+    ...maps.map((_, scale) => ({ name: `scale ${scale + 1}`, parts: scaleParts(run, scale) })),
+    { name: "vae", parts: { vae: times(texts.length, decoderWork(vae, pixels)) } },
+  ];
+}
+
+function scaleParts(run: CountedRun, scale: number): Record<string, Work> {
+  const { infinity, maps, texts, guided, plan, weights, storage } = run;
+  const images = texts.length;
+  const rows = guided ? 2 * images : images;
+  const tokens = mapTokens(maps[scale]!);
+  const lengths = plan.lengths[scale - 1] ?? [0];
+  const past = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+  const longest = Math.max(...texts, run.negative ?? 0);
+  const text = Math.ceil(longest / TEXT_BLOCK) * TEXT_BLOCK;
+  const layer = layerWork(infinity, { rows, tokens, past, text, weights, storage });
+  const summed = images * infinity.bits * mapTokens(maps.at(-1)!);
+  const layers = Object.entries(layer).map(([part, work]) => [part, times(infinity.depth, work)] as const);
+  return {
+    ...(scale === 0
+      ? { conditioning: conditioning(run) }
+      : { embedding: embeddingWork(infinity, rows, tokens, summed) }),
+    ...Object.fromEntries(layers),
+    ...(scale < maps.length - 1 ? { cache: cacheWork(infinity, plan, rows, scale, storage) } : {}),
+    head: headWork(infinity, rows, tokens),
+    sampling: samplingWork(infinity, rows, images, tokens),
+    codes: codesWork(summed),
+  };
+}
+
+/** Every text by itself; the learned unconditional one once for each length. */
+function conditioning({ infinity, texts, negative, guided, weights }: CountedRun): Work {
+  const avoided = negative === undefined ? [...new Set(texts)] : texts.map(() => negative);
+  const all = guided ? [...texts, ...avoided] : texts;
+  return together(all.map((tokens) => conditioningWork(infinity, weights, tokens)));
+}

@@ -1,0 +1,114 @@
+/** One generation under observation: drawn by the pipeline as any other, with ONNX Runtime's profiles switched on. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { choosePolicy } from "../cache/registry.js";
+import { pipeline } from "../generate/pipeline.js";
+import { policyTask } from "../generate/policy-task.js";
+import { resolveSettings } from "../generate/settings.js";
+import { withPositivePrompt } from "../generate/text.js";
+import { loadTokenizer } from "../generate/tokenizer.js";
+import type { DrawOptions, PipelineOptions, RunReport } from "../generate/types.js";
+import type { WeightType } from "../graph/model.js";
+import type { ModelFiles } from "../models/assemble.js";
+import { resolveModel } from "../models/folder.js";
+import { pixelsPerToken } from "../models/pairing.js";
+import { countRun, type CountedRun } from "./count.js";
+import { measureMachine, type Machine } from "./machine.js";
+import { readProfiles } from "./operators.js";
+import { profileOf, type GenerationProfile } from "./profile.js";
+
+/** What is drawn, and by which model. */
+export interface ObservedCall {
+  readonly model: string;
+  readonly prompts: readonly string[];
+  readonly loading: PipelineOptions;
+  readonly drawing: DrawOptions;
+}
+
+/** Everything that was found out. */
+export interface ObservedGeneration {
+  readonly machine: Machine;
+  readonly profile: GenerationProfile;
+  readonly report: RunReport;
+}
+
+/**
+ * Measures the machine before and after drawing once, and tells where the time went. On the CPU only: a device's operators return before
+ * their work is done. Errors: those of the pipeline.
+ */
+export async function observeGeneration(call: ObservedCall): Promise<ObservedGeneration> {
+  const counted = await countedRun(call);
+  const { infinity, weights } = counted;
+  const types = weights === "fp32" ? (["fp32"] as const) : (["fp32", weights] as const);
+  const options = { threads: call.loading.threads, widths: [infinity.width], weights: types };
+  const before = await measureMachine(options);
+  const folder = await mkdtemp(join(tmpdir(), "scalekv-profile-"));
+  try {
+    const prefix = join(folder, "graph-");
+    const report = await draw(call, prefix);
+    const graphs = await readProfiles(prefix);
+    const machine = bestOf(before, await measureMachine(options));
+    return { machine, report, profile: profileOf(report, graphs, countRun(counted), machine.ceilings) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A machine with other work to do may be slower for a while: what counts is the better of two times. */
+function bestOf(a: Machine, b: Machine): Machine {
+  const { operations, bytes } = a.ceilings;
+  const best = (type: WeightType): number => Math.max(operations[type], b.ceilings.operations[type]);
+  return {
+    products: a.products.map((one, i) => ({ ...one, rate: Math.max(one.rate, b.products[i]!.rate) })),
+    ceilings: {
+      operations: { fp32: best("fp32"), q8: best("q8"), q4: best("q4") },
+      bytes: Math.max(bytes, b.ceilings.bytes),
+    },
+  };
+}
+
+/** The sessions write their profiles when they are disposed of. */
+async function draw({ model, prompts, loading, drawing }: ObservedCall, profile: string): Promise<RunReport> {
+  const drawOnce = await pipeline("text-to-image", model, { ...loading, profile });
+  try {
+    return (await drawOnce(prompts, drawing)).report;
+  } finally {
+    await drawOnce.dispose();
+  }
+}
+
+/** What the call's work depends on, made definite as the engine will. */
+export async function countedRun({ model, prompts, loading, drawing }: ObservedCall): Promise<CountedRun> {
+  const files = await resolveModel(model, loading);
+  try {
+    return await countWith(files, prompts, loading, drawing);
+  } finally {
+    await files.close();
+  }
+}
+
+async function countWith(
+  { infinity, vae, textEncoder, defaults }: ModelFiles,
+  prompts: readonly string[],
+  { cache = {}, weights = "fp32" }: PipelineOptions,
+  drawing: DrawOptions,
+): Promise<CountedRun> {
+  const { config } = infinity;
+  const { depth, heads } = config;
+  const images = prompts.length;
+  const tokenPixels = pixelsPerToken(config, vae.config);
+  const settings = resolveSettings(drawing, defaults, { images, depth, tokenPixels });
+  const { maps } = settings.schedule;
+  const { storage = "fp32" } = cache;
+  const { policy } = choosePolicy(cache, policyTask(config, settings, { images, storage }));
+  const tokenizer = await loadTokenizer(textEncoder);
+  const tokens = (text: string): number => tokenizer.encode(text, config.textLength).length;
+  return {
+    ...{ infinity: config, vae: vae.config, t5: textEncoder.config, maps, weights, storage },
+    guided: settings.guided,
+    texts: prompts.map((prompt) => tokens(drawing.positivePrompt ? withPositivePrompt(prompt) : prompt)),
+    negative: drawing.negative === undefined ? undefined : tokens(drawing.negative),
+    plan: policy.plan({ layers: depth, heads, maps }),
+  };
+}
