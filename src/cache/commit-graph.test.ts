@@ -19,6 +19,7 @@ import type { CommitShape } from "./lanes.js";
 import { givenScores } from "./oracle.js";
 import type { Scored, Scoring } from "./policy.js";
 import { STORAGE_TYPES } from "./storage.js";
+import { roundSizes } from "./unlike-graph.js";
 
 interface Cache extends CommitShape {
   readonly rows: number;
@@ -216,5 +217,45 @@ describe("buildSelect", () => {
 
   it("works on the first scale, when nothing is cached", async () => {
     for (const storage of STORAGE_TYPES) await check({ ...CACHE, storage, cached: 0 }, AVERAGE, 0.3, 0.5);
+  });
+
+  it("merges the same on a device that cannot loop, where all lanes are worked on at once", async () => {
+    const scoring: Scoring = {
+      queries: "attention",
+      contribution: "weight",
+      pooling: { kind: "max", size: 1 },
+      exclusion: "after",
+      rounds: 3,
+      merge: 0.3,
+    };
+    await fc.assert(
+      fc.asyncProperty(caches, parts, parts, async (some, windowPart, otherPart) => {
+        const cache: Cache = { ...some, merging: true, whole: undefined };
+        const { rows, heads, cached, fresh } = cache;
+        const eviction = evictionOf(cache, windowPart, otherPart);
+        const { feeds } = await storedCache(cache);
+        const { window, count } = choiceFeeds(eviction, rows * heads, cached + fresh);
+        const given = {
+          ...feeds,
+          past_k_bias: zeros(cached, rows, heads),
+          observed: numbers(cache, eviction.observers.length, 4),
+          window: window!,
+          count: count!,
+          others: int64(roundSizes(eviction.capacity - eviction.window.length, 3), [3]),
+        };
+        const looped = await runModel(await buildSelect(cache, scoring), given);
+        const atOnce = { ...cache, target: { ...CPU_TARGET, loops: false } };
+        const found = await runModel(await buildSelect(atOnce, scoring), given);
+        expect(positionsOf(found.positions!)).toEqual(positionsOf(looped.positions!));
+        for (const name of ["kept_k", "kept_v"]) {
+          const [a, b] = [found, looped].map((kept) => widened(kept[name]!, kept[`${name}_scale`]));
+          // Sums of at most 40 numbers up to 1, in another order; int8 may round to the next step.
+          expect(Math.max(...a!.map((value, i) => Math.abs(value - b![i]!)))).toBeLessThan(
+            cache.storage === "int8" ? 1 / 100 : 2e-3,
+          );
+        }
+      }),
+      { numRuns: 15 },
+    );
   });
 });

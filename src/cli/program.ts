@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   merge: async () => (await import("./merge.js")).mergeCommand(),
   worker: async () => (await import("./worker.js")).workerCommand(),
   score: async () => (await import("./score.js")).scoreCommand(),
+  report: async () => (await import("./run-report.js")).reportCommand(),
   download: async () => (await import("./download.js")).downloadCommand(),
   inspect: async () => (await import("./inspect.js")).inspectCommand(),
   trace: async () => (await import("./trace.js")).traceCommand(),

@@ -6,9 +6,9 @@ import { pairFolders, readPairs, type PairFiles } from "../metrics/pairs.js";
 import { METRICS, Scorer, type Metric, type PairScore, type ScoreOptions } from "../metrics/score.js";
 import { ALEXNET_FILE, findPublishedFile, INCEPTION_FILE, LPIPS_FILE } from "../models/published-files.js";
 import { deviceOption } from "./draw-flags.js";
-import { checkWritable } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { parseInteger } from "./numbers.js";
+import { checkPage } from "./page-file.js";
 import { StatusLine } from "./progress.js";
 import { writeScorePage } from "./score-page.js";
 import { formatScore, scoreJson, type ScoreReport } from "./score-report.js";
@@ -76,11 +76,6 @@ async function scoreFolders(a: string, b: string, flags: ScoreFlags): Promise<vo
   const report: ScoreReport = { a, b, ...measured };
   if (out !== undefined) await writeScorePage(out, report, files);
   process.stdout.write(json ? `${JSON.stringify(scoreJson(report))}\n` : formatScore(report, out));
-}
-
-async function checkPage(file: string): Promise<void> {
-  if (!/\.html?$/i.test(file)) throw new OptionError(`--out ${file}: the ending is not .html`);
-  await checkWritable(file);
 }
 
 /** Finds the networks' files before any picture is read. */

@@ -94,12 +94,16 @@ async function readPair(files: PairFiles): Promise<PicturePair> {
 
 /**
  * The levels of a file as they are stored, which is how evaluation programs take them: a colour profile changes nothing
- * and transparency is dropped. An unreadable file is an `OptionError`.
+ * and transparency is dropped. `bytes` is its content where no disk of this machine has it. An unreadable file is an
+ * `OptionError`.
  */
-export async function readPicture(path: string): Promise<RgbImage> {
+export async function readPicture(path: string, bytes?: Uint8Array): Promise<RgbImage> {
   const { default: sharp } = await import("sharp");
   try {
-    const decoder = sharp(path, { ignoreIcc: true }).removeAlpha().toColourspace("srgb").raw();
+    const decoder = sharp(bytes ?? path, { ignoreIcc: true })
+      .removeAlpha()
+      .toColourspace("srgb")
+      .raw();
     const { data, info } = await decoder.toBuffer({ resolveWithObject: true });
     const { width, height } = info;
     if (info.channels !== COLOURS) throw new Error(`${info.channels} channels`);

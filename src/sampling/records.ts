@@ -65,12 +65,17 @@ function parseRecord(line: string): PictureRecord | undefined {
   }
 }
 
+/** The records of every ledger, one ledger after the other. A store that cannot append has several for one process. */
+export async function* readLedgers(store: Store): AsyncGenerator<PictureRecord[]> {
+  const ledgers = (await store.list(RECORDS)).filter(({ path }) => path.endsWith(".jsonl"));
+  for (const { path } of ledgers) yield parseRecords((await getText(store, path)) ?? "");
+}
+
 /** All records of a run, by the index of their task; two processes may have drawn the same picture. */
 export async function readRecords(store: Store): Promise<Map<number, PictureRecord[]>> {
   const found = new Map<number, PictureRecord[]>();
-  const ledgers = (await store.list(RECORDS)).filter(({ path }) => path.endsWith(".jsonl"));
-  for (const { path } of ledgers) {
-    for (const record of parseRecords((await getText(store, path)) ?? "")) {
+  for await (const records of readLedgers(store)) {
+    for (const record of records) {
       const others = found.get(record.index);
       if (others) others.push(record);
       else found.set(record.index, [record]);

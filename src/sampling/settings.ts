@@ -89,8 +89,8 @@ export function firstDifference(there: RunSettings, asked: RunSettings): string 
   return undefined;
 }
 
-/** Leaves by their dotted names, lists whole. */
-function flatten(record: object, prefix = ""): [name: string, value: string][] {
+/** Leaves by their dotted names, as canonical JSON; lists whole: `["cache.policy", "\"full\""]`. */
+export function flatten(record: object, prefix = ""): [name: string, value: string][] {
   return Object.entries(record).flatMap(([key, value]: [string, unknown]) => {
     if (value === undefined) return [];
     const nested = typeof value === "object" && value !== null && !Array.isArray(value);
