@@ -1,7 +1,7 @@
 /** The page of `eval prompts`: every picture with its prompt and its verdict, the wrong ones first in their category. */
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { escapeHtml } from "./html.js";
+import { escapeHtml, htmlPage } from "./html.js";
 import {
   describeReading,
   describeVerdict,
@@ -29,18 +29,7 @@ export function followingPage(report: FollowingReport, page: string): string {
   const title = `${escapeHtml(report.model)}: prompts followed`;
   const categories = [...new Set(report.pictures.map(({ asked }) => asked.category))];
   const sections = categories.map((category) => section(category, report, page));
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${title}</title>
-<style>${STYLE}
-</style>
-<h1>${title}</h1>
-${shares(report)}
-${sections.join("\n")}
-</html>
-`;
+  return htmlPage(title, STYLE, [shares(report), ...sections]);
 }
 
 function shares(report: FollowingReport): string {

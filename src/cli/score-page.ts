@@ -7,7 +7,7 @@ import { DEFAULT_GAIN, differencePicture } from "../metrics/difference.js";
 import type { RgbImage } from "../metrics/image.js";
 import { readPicture, type PairFiles } from "../metrics/pairs.js";
 import { PAIR_METRICS, type PairScore } from "../metrics/score.js";
-import { escapeHtml } from "./html.js";
+import { escapeHtml, htmlPage } from "./html.js";
 import {
   describeMetric,
   formatMetric,
@@ -57,22 +57,14 @@ function page(report: ScoreReport, figures: readonly string[]): string {
   const title = `${escapeHtml(a)} | ${escapeHtml(b)}`;
   const metric = rankingMetric(scores);
   const order = metric ? `worst ${metricTitle(metric).split(" ")[0]!} first` : "by name";
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${title}</title>
-<style>${STYLE}
-</style>
-<h1>${title}</h1>
-${totals(report)}
-<h2>${figures.length} of ${scores.count} pairs, ${order}</h2>
-<p class="note">A, B, and their difference ${DEFAULT_GAIN} times as strong, in copies of at most ${SIDE} pixels a side.</p>
-${figures.join("\n")}
-<h2>All pairs</h2>
-${valueTable(report)}
-</html>
-`;
+  return htmlPage(title, STYLE, [
+    totals(report),
+    `<h2>${figures.length} of ${scores.count} pairs, ${order}</h2>`,
+    `<p class="note">A, B, and their difference ${DEFAULT_GAIN} times as strong, in copies of at most ${SIDE} pixels a side.</p>`,
+    ...figures,
+    "<h2>All pairs</h2>",
+    valueTable(report),
+  ]);
 }
 
 function totals({ scores }: ScoreReport): string {

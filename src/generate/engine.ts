@@ -52,7 +52,17 @@ export class Engine {
 
   /** Opens a model by the name that `open` knows it by, and loads it; see {@link PipelineOptions}. */
   static async load(name: string, options: PipelineOptions, open: OpenModel): Promise<Engine> {
-    const { threads, weights = "fp32", weightsCache = true, profile, signal, onProgress, vae, textEncoder, cache = {} } = options;
+    const {
+      threads,
+      weights = "fp32",
+      weightsCache = true,
+      profile,
+      signal,
+      onProgress,
+      vae,
+      textEncoder,
+      cache = {},
+    } = options;
     const device = chooseDevice(options.device ?? "auto");
     configureWasm(options);
     checkPolicyOptions(cache);
@@ -110,7 +120,8 @@ export class Engine {
     if (keepsOutputs(device)) {
       throw new OptionError(`device ${device}: keeps its cache to itself; attention is measured on the cpu`);
     }
-    if (isHeadwise(cache) || isMerging(cache)) throw new OptionError(`policy ${cache.policy!}: attention is measured with the full cache`);
+    if (isHeadwise(cache) || isMerging(cache))
+      throw new OptionError(`policy ${cache.policy!}: attention is measured with the full cache`);
     const { storage = "fp32" } = cache;
     if (storage !== "fp32") throw new OptionError(`storage ${storage}: attention is measured with an fp32 cache`);
     const { schedule, guided } = this.settings(options, 1);
@@ -204,10 +215,15 @@ export class Engine {
       cache,
       weightsBytes: this.model.weightBytes + this.encoder.weightsBytes,
       workingBytes,
-      process: memory && { peakBytes: memory.peak, accountedBytes },
+      process: memory && { peakBytes: highest(memory.peak, recorder), accountedBytes },
       seconds: recorder.seconds,
     };
   }
+}
+
+/** The kernel counts pages in batches, so that its high-water mark may lie a little below what it said at some time. */
+function highest(peak: number, { stages }: Recorder): number {
+  return Math.max(peak, ...stages.map(({ residentBytes = 0 }) => residentBytes));
 }
 
 function loadEncoder(files: ModelFiles, device: Device, options: PipelineOptions): Promise<T5Encoder> {

@@ -106,6 +106,36 @@ describe("the graph of a block", () => {
     expect(values(pieces.new_k!)).toEqual(values(whole.new_k!));
   });
 
+  it("gives the same where the heads of a row attend in several lanes", async () => {
+    // Heads of 600 channels: each is a lane.
+    const wide = { ...CONFIG, width: 1200, depth: 1 };
+    const given = new Map(
+      [...infinityTensors(wide)].map(([name, shape], i) => {
+        const { values: all } = wave(shape, i);
+        return [name, storedTensor(name, { shape, values: all.map((value) => value / 32) })];
+      }),
+    );
+    const [dim, past] = [wide.width / wide.heads, 6];
+    const tall = {
+      ...{ x: feed(1, ROWS, TOKENS, wide.width), modulation: feed(2, ROWS, 6, wide.width) },
+      ...{ cos: feed(3, TOKENS, dim / 2), sin: feed(4, TOKENS, dim / 2) },
+      ...{ past_k: feed(5, past, ROWS, wide.width), past_v: feed(6, past, ROWS, wide.width) },
+      ...{ text_k: feed(7, ROWS, wide.heads, dim, TEXT), text_v: feed(8, ROWS, wide.heads, TEXT, dim) },
+      ...{ text_bias: float32(new Float32Array(ROWS * TEXT), [ROWS, 1, 1, TEXT]), observers: int64([0], [1]) },
+    };
+    const run = async (options: LayerOptions, pieces: Tensors): Promise<Float32Array> => {
+      const model = await buildLayer(wide, lookupIn(given, "memory"), 0, options);
+      const session = await Session.create(model, { device: "cpu" });
+      const { y } = await session.run({ ...tall, ...pieces });
+      await session.dispose();
+      return values(y!);
+    };
+    const [lanes, whole] = [await run(HOST, pieceFeeds(WHOLE)), await run(DEVICE, {})];
+    // Sums of 1200 products in another order, of results up to some hundreds.
+    const largest = whole.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    expect(largestDifference(lanes, whole)).toBeLessThan(1e-5 * largest);
+  });
+
   it("gives the same with a cache for each head", async () => {
     const whole = await run(6, HOST);
     const past = feeds(6);

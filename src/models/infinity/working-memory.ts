@@ -1,6 +1,7 @@
 /** What a layer works with, beside its weights and the cache: by formula, so that it is known before anything runs. */
 import type { InfinityConfig } from "./config.js";
 import { cutPieces } from "./pieces.js";
+import { lanesOfRow } from "./self-attention.js";
 
 /** One scale of a run. */
 export interface WorkingTask {
@@ -11,32 +12,32 @@ export interface WorkingTask {
   readonly past: number;
 }
 
-/**
- * Bytes of a layer's intermediate values on the host, at most, for a graph that loops (`layer.ts`): while the last row
- * attends, or in the piece with the largest hidden layer, whichever is more.
- */
-export function layerWorkingBytes(config: Pick<InfinityConfig, "width" | "hidden">, task: WorkingTask): number {
-  const values = Math.max(attending(config, task), inPieces(config, task));
-  return values * Float32Array.BYTES_PER_ELEMENT;
-}
+type Sizes = Pick<InfinityConfig, "width" | "heads" | "hidden">;
 
 /**
- * States before and after the layer; queries, keys and values of the scale's own tokens, the latter two once more as the
- * cache would take them; what the rows have read so far. Of the row at work: queries as they are and as the attention
- * kernel turns them, and what they read; keys and values, joined and turned.
+ * Bytes of a layer's intermediate values on the host, at most, for a graph that loops (`layer.ts`): while queries, keys and
+ * values are made, while a lane attends, or in the piece with the largest hidden layer, whichever is most. Within a tenth of
+ * what single layers took (docs/LOG.md).
  */
-function attending({ width }: Pick<InfinityConfig, "width">, { rows, tokens, past }: WorkingTask): number {
-  const row = tokens * width;
-  const keys = (past + tokens) * width;
-  return 8 * rows * row + 3 * row + 4 * keys;
+export function layerWorkingBytes(config: Sizes, task: WorkingTask): number {
+  const state = task.rows * task.tokens * config.width;
+  // States before, normalised and after; queries as they come, of unit length and rotated; keys, and what the cache takes.
+  const making = 9 * state;
+  // States before and after, queries as they were and by lane, what the cache takes, what was read so far; and a lane.
+  const attending = 7 * state + laneValues(config, task);
+  // States before and after, what was read, what the cache takes, pieces done and these joined; and a hidden layer.
+  const inPieces = 7 * state + hiddenValues(config, task);
+  return Math.max(making, attending, inPieces) * Float32Array.BYTES_PER_ELEMENT;
 }
 
-/**
- * States before and after the layer, keys and values as the cache would take them, what was read; the pieces done so far,
- * which are joined in a copy; and the hidden layer of a piece before and after its GELU.
- */
-function inPieces({ width, hidden }: Pick<InfinityConfig, "width" | "hidden">, { rows, tokens }: WorkingTask): number {
+/** Queries as they are and as the attention kernel turns them, and what they read; keys and values, joined and turned. */
+function laneValues(config: Sizes, { tokens, past }: WorkingTask): number {
+  const channels = config.width / lanesOfRow(config);
+  return channels * (3 * tokens + 4 * (past + tokens));
+}
+
+/** The hidden layer of a piece before and after its GELU. */
+function hiddenValues({ hidden }: Sizes, { rows, tokens }: WorkingTask): number {
   const { starts, ends } = cutPieces(rows, tokens, hidden);
-  const piece = (ends[0]![0] - starts[0]![0]) * (ends[0]![1] - starts[0]![1]);
-  return 7 * rows * tokens * width + 2 * piece * hidden;
+  return 2 * (ends[0]![0] - starts[0]![0]) * (ends[0]![1] - starts[0]![1]) * hidden;
 }
