@@ -134,7 +134,7 @@ describe("the graph of a block", () => {
     // Sums of 1200 products in another order, of results up to some hundreds.
     const largest = whole.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     expect(largestDifference(lanes, whole)).toBeLessThan(1e-5 * largest);
-  });
+  }, 60_000);
 
   it("gives the same with a cache for each head", async () => {
     const whole = await run(6, HOST);
