@@ -55,7 +55,7 @@ def learning_rate(step, warmup, fraction, cooldown):
     return min(1.0, (step + 1) / warmup) * max(0.02, left)
 
 
-def make_optimizers(module, args, device):
+def make_optimizers(module, args, device, team):
     """AdamW, and with --muon also Muon for the blocks' matrices.
 
     With AdamW, matrices and kernels decay; biases, norms, gains and embeddings do not.
@@ -71,7 +71,7 @@ def make_optimizers(module, args, device):
     fused = {"fused": True} if device.type == "cuda" else {}
     optimizers = [(torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.97), **fused), args.lr)]
     if blocks:
-        optimizers.append((Muon(blocks, args.muon, weight_decay=args.weight_decay), args.muon))
+        optimizers.append((Muon(blocks, args.muon, team, weight_decay=args.weight_decay), args.muon))
     return optimizers
 
 
@@ -116,7 +116,7 @@ class Run:
             self.model.load_state_dict(state["model"])
         self.model.to(device, memory_format=torch.channels_last)
         self.average, self.step = Average(self.model), 0
-        self.optimizers = make_optimizers(self.model, args, device)
+        self.optimizers = make_optimizers(self.model, args, device, team)
         if state:
             self.average.module.load_state_dict(state["average"])
             for (optimizer, _), saved in zip(self.optimizers, state["optimizers"]):

@@ -170,7 +170,7 @@ class MuonTest(unittest.TestCase):
     def test_it_finds_a_matrix(self):
         torch.manual_seed(0)
         wanted, p = torch.randn(3 * 16, 16), torch.nn.Parameter(torch.zeros(3 * 16, 16))
-        optimizer = muon.Muon([p], lr=0.1)
+        optimizer = muon.Muon([p], lr=0.1, team=teams.Team())
         for _ in range(200):
             p.grad = p.detach() - wanted
             optimizer.step()

@@ -1,6 +1,6 @@
 /** A comparison of caches as a table, for a terminal and for a document. */
 import type { Summary } from "../evaluation/outcomes.js";
-import { intervalOf, percentOf } from "./shares.js";
+import { differenceOf, intervalOf, percentOf } from "./shares.js";
 import { markdownTable, mebibytes, table } from "./table.js";
 
 const HEADER = ["cache", "tokens", "cache MiB", "of full", "PSNR dB", "SSIM", "equal", "images", "s/image"];
@@ -51,7 +51,5 @@ function cells(summary: Summary): string[] {
 
 function followingCells({ following }: Summary): string[] {
   if (!following) return [];
-  const { difference, error } = following;
-  const points = `${(100 * difference).toFixed(1)} ± ${(100 * error).toFixed(1)}`;
-  return [`${percentOf(following)} (${intervalOf(following)})`, points];
+  return [`${percentOf(following)} (${intervalOf(following)})`, differenceOf(following)];
 }

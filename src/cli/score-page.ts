@@ -10,6 +10,8 @@ import { PAIR_METRICS, type PairScore } from "../metrics/score.js";
 import { escapeHtml, htmlPage } from "./html.js";
 import {
   describeMetric,
+  FOLLOWING_COLUMNS,
+  followingRows,
   formatMetric,
   measuredMetrics,
   metricTitle,
@@ -59,6 +61,7 @@ function page(report: ScoreReport, figures: readonly string[]): string {
   const order = metric ? `worst ${metricTitle(metric).split(" ")[0]!} first` : "by name";
   return htmlPage(title, STYLE, [
     totals(report),
+    ...(report.following ? [htmlTable(FOLLOWING_COLUMNS, followingRows(report.following))] : []),
     `<h2>${figures.length} of ${scores.count} pairs, ${order}</h2>`,
     `<p class="note">A, B, and their difference ${DEFAULT_GAIN} times as strong, in copies of at most ${SIDE} pixels a side.</p>`,
     ...figures,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { proportion } from "../evaluation/proportion.js";
 import { describeMetric, formatScore, scoreJson, worstFirst, type ScoreReport } from "./score-report.js";
 
 const REPORT: ScoreReport = {
@@ -35,6 +36,20 @@ describe("formatScore", () => {
         "",
       ].join("\n"),
     );
+  });
+
+  it("says how prompts are followed where that was checked", () => {
+    const share = (right: number) => ({ ...proportion(right, 3), unclear: 0 });
+    const categories = [{ category: "all", a: share(2), b: share(1) }];
+    const following = { categories, difference: -1 / 3, error: 0.5 };
+    expect(formatScore({ ...REPORT, following })).toContain(
+      [
+        "prompts followed  of       A  95 % interval       B  95 % interval  B − A, points",
+        "all                3  66.7 %    20.8–93.9 %  33.3 %     6.1–79.2 %   -33.3 ± 50.0",
+      ].join("\n"),
+    );
+    expect(scoreJson({ ...REPORT, following })).toMatchObject({ following });
+    expect(scoreJson(REPORT)).not.toHaveProperty("following");
   });
 
   it("lists no pairs where only the folders were measured", () => {

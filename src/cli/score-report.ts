@@ -1,5 +1,7 @@
 /** What was measured of two folders, for a person and as JSON. */
+import type { FollowedPairs } from "../evaluation/followed-pairs.js";
 import { PAIR_METRICS, type Metric, type PairMetric, type PairScore, type Scores } from "../metrics/score.js";
+import { differenceOf, intervalOf, percentOf } from "./shares.js";
 import { table } from "./table.js";
 
 /** Two folders and what was measured of them. */
@@ -10,6 +12,8 @@ export interface ScoreReport {
   /** In the order of their names. */
   readonly pairs: readonly PairScore[];
   readonly seconds: number;
+  /** Where the prompts are known. */
+  readonly following?: FollowedPairs | undefined;
 }
 
 /** What people call a metric, and how many digits of it are shown. */
@@ -24,9 +28,12 @@ const SHOWN: Readonly<Record<Metric, { readonly title: string; readonly digits: 
 /** Pairs that a terminal is shown. */
 const WORST_SHOWN = 5;
 
-/** As JSON: the metrics by their names, the number of pairs, and what they are of; infinite decibels become null. */
-export function scoreJson({ a, b, scores, seconds }: ScoreReport): object {
-  return { ...scores, a, b, seconds: Number(seconds.toFixed(3)) };
+/**
+ * As JSON: the metrics by their names, the number of pairs, what they are of, and how prompts are followed if that was checked;
+ * infinite decibels become null.
+ */
+export function scoreJson({ a, b, scores, seconds, following }: ScoreReport): object {
+  return { ...scores, a, b, seconds: Number(seconds.toFixed(3)), ...(following ? { following } : {}) };
 }
 
 /** The metrics that were measured, in their usual order. */
@@ -71,6 +78,7 @@ export function formatScore(report: ScoreReport, page?: string): string {
   const parts = [
     `${a} | ${b}: ${pairCount(scores.count)} in ${seconds.toFixed(1)} s`,
     scoreTable(scores),
+    ...followingTable(report),
     ...worstTable(report),
     ...(page === undefined ? [] : [page]),
   ];
@@ -94,6 +102,31 @@ function scoreTable(scores: Scores): string {
 function equalPairs({ equal = 0, count }: Scores): string {
   if (equal === 0) return "";
   return equal === count ? "" : `mean of ${pairCount(count - equal)}; ${equal} equal`;
+}
+
+/** Heads of the columns of {@link followingRows}. */
+export const FOLLOWING_COLUMNS = [
+  "prompts followed",
+  "of",
+  "A",
+  "95 % interval",
+  "B",
+  "95 % interval",
+  "B − A, points",
+];
+
+/** One row a category, then that of all, which alone has the difference. */
+export function followingRows({ categories, ...difference }: FollowedPairs): string[][] {
+  return categories.map(({ category, a, b }, i) => {
+    const shares = [a, b].flatMap((share) => [percentOf(share), intervalOf(share)]);
+    return [category, String(a.of), ...shares, ...(i === categories.length - 1 ? [differenceOf(difference)] : [])];
+  });
+}
+
+function followingTable({ following }: ScoreReport): string[] {
+  if (!following) return [];
+  const alignment = FOLLOWING_COLUMNS.map((_, column) => (column === 0 ? "left" : "right"));
+  return [table([FOLLOWING_COLUMNS, ...followingRows(following)], alignment)];
 }
 
 function worstTable(report: ScoreReport): string[] {

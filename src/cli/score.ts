@@ -1,12 +1,15 @@
 /** `scalekv score`: two folders of pictures, pair by pair, by the metrics the field reports. */
 import { Command, Option } from "commander";
 import { OptionError } from "../errors.js";
+import { PairChecker, promptsOf } from "../evaluation/followed-pairs.js";
 import type { LpipsFiles } from "../metrics/lpips.js";
-import { pairFolders, readPairs, type PairFiles } from "../metrics/pairs.js";
+import { pairFolders, readPairs, type PairFiles, type PicturePair } from "../metrics/pairs.js";
 import { METRICS, Scorer, type Metric, type PairScore, type ScoreOptions } from "../metrics/score.js";
+import { DEFAULT_MODEL } from "../models/catalogue.js";
 import { ALEXNET_FILE, findPublishedFile, INCEPTION_FILE, LPIPS_FILE } from "../models/published-files.js";
 import { deviceOption } from "./draw-flags.js";
 import { interruptible } from "./interrupt.js";
+import { openPromptCheck } from "./model-checker.js";
 import { parseInteger } from "./numbers.js";
 import { checkPage } from "./page-file.js";
 import { StatusLine } from "./progress.js";
@@ -21,8 +24,13 @@ interface ScoreFlags {
   readonly alexnet?: string;
   readonly lpips?: string;
   readonly inception?: string;
+  readonly prompts?: string;
+  readonly model: string;
   readonly json?: true;
 }
+
+/** What checks the pair at a place in the list. */
+type CheckPair = (pair: PicturePair, index: number) => void;
 
 const HELP = `
 Metrics:
@@ -31,6 +39,9 @@ Metrics:
   lpips  AlexNet at full size, as torchmetrics                    scalekv download lpips
   fid    Fréchet distance of Inception's features, as clean-fid   scalekv download inception
   kid    kernel distance of the same features                     scalekv download inception
+
+With --prompts, lines such as \`eval prompts\` takes, both folders are also checked for what their prompts ask, by the art that
+--model was trained on. Pictures belong to prompts in the order of their names; where there are fewer, names are numbers from 0.
 
 Pictures (.png, .jpg, .webp) pair by their names without the ending, and pairs must have one size.`;
 
@@ -51,6 +62,8 @@ export function scoreCommand(): Command {
     .option("--alexnet <file>", "torchvision's AlexNet, where it is not in PyTorch's cache")
     .option("--lpips <file>", "the LPIPS authors' weights for AlexNet, likewise")
     .option("--inception <file>", "pytorch-fid's Inception, likewise")
+    .option("--prompts <file>", "JSON lines that say what the pictures should show: adds how many do")
+    .option("--model <name|dir>", "with --prompts: the model whose checker knows the art", DEFAULT_MODEL)
     .option("--json", "print the scores as JSON")
     .addHelpText("after", HELP)
     .action(scoreFolders);
@@ -72,8 +85,9 @@ async function scoreFolders(a: string, b: string, flags: ScoreFlags): Promise<vo
   const { out, json } = flags;
   if (out !== undefined) await checkPage(out);
   const files = await pairFolders(a, b);
-  const measured = await measure(files, await scoreOptions(flags, files.length));
-  const report: ScoreReport = { a, b, ...measured };
+  const checker = await pairChecker(flags, files);
+  const measured = await measure(files, await scoreOptions(flags, files.length), checker?.check);
+  const report: ScoreReport = { a, b, ...measured, following: checker?.result() };
   if (out !== undefined) await writeScorePage(out, report, files);
   process.stdout.write(json ? `${JSON.stringify(scoreJson(report))}\n` : formatScore(report, out));
 }
@@ -95,10 +109,25 @@ async function lpipsFiles({ alexnet, lpips }: ScoreFlags): Promise<LpipsFiles> {
   };
 }
 
+/** What checks pairs for what their prompts ask, if that is wanted. */
+async function pairChecker({ model, prompts }: ScoreFlags, files: readonly PairFiles[]) {
+  if (prompts === undefined) return undefined;
+  const { checker, asked } = await openPromptCheck(model, prompts);
+  const pairs = new PairChecker(checker, asked);
+  const numbers = promptsOf(
+    files.map(({ name }) => name),
+    asked.length,
+    `--prompts ${prompts}`,
+  );
+  const check: CheckPair = (pair, index) => pairs.add(pair, numbers[index]!);
+  return { check, result: () => pairs.result() };
+}
+
 /** One pair after the other; the networks are freed whatever happens. */
 async function measure(
   files: readonly PairFiles[],
   options: ScoreOptions,
+  check?: CheckPair,
 ): Promise<Pick<ScoreReport, "scores" | "pairs" | "seconds">> {
   const status = new StatusLine(process.stderr);
   const begun = performance.now();
@@ -107,6 +136,7 @@ async function measure(
     const scorer = await Scorer.load(options);
     try {
       for await (const pair of readPairs(files, signal)) {
+        check?.(pair, pairs.length);
         pairs.push(await scorer.add(pair));
         status.update(...describe(pairs.length, files.length, (performance.now() - begun) / 1000));
       }

@@ -69,6 +69,22 @@ describe("scalekv score", () => {
       expect(page).not.toMatch(/<script|<link|@import|url\(/);
     }));
 
+  it("says which pictures cannot be checked for what their prompts ask", () =>
+    withFolders(async (a, b, folder) => {
+      const prompts = join(folder, "prompts.jsonl");
+      const score = async (count: number): Promise<string> => {
+        const lines = (await readFile("models/stickers/checker/held-out.jsonl", "utf8")).split("\n");
+        await writeFile(prompts, lines.slice(0, count).join("\n"));
+        const { code, stdout, stderr } = await scalekv("score", a, b, "--metrics", "psnr", "--prompts", prompts);
+        expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+        return stderr;
+      };
+      const wrong = `5 prompts for 3 pictures, and "00 <fox>" is no number from 0 to 4`;
+      expect(await score(5)).toBe(`scalekv: --prompts ${prompts}: ${wrong}\n`);
+      const first = join(a, NAMES[0]!);
+      expect(await score(3)).toBe(`scalekv: ${first}: a picture of 40x32: only square ones are checked\n`);
+    }));
+
   it("says which download is missing", () =>
     withFolders(async (a, b, folder) => {
       const file = (name: string): string => join(folder, "torch", "hub", "checkpoints", name);
