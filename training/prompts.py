@@ -81,10 +81,15 @@ def main():
     common.add_data_arguments(parser.add_argument)
     parser.add_argument("--out", required=True)
     parser.add_argument("--each", type=int, default=48, help="at most so many of a category")
+    parser.add_argument("--captions", type=int, help="so many captions as in training instead, for a calibration")
     args = parser.parse_args()
     library = captions.Library(args.data, args.names, args.styles)
     os.makedirs(os.path.dirname(args.out) or ".", exist_ok=True)
     with open(args.out, "w", encoding="utf-8") as file:
+        if args.captions is not None:
+            rng, scenes = random.Random("calibration"), captions.plans(library, "calibration", 0, args.captions)
+            file.writelines(f"{captions.caption(rng, library, s)}\n" for s in scenes)
+            return
         for category, scenes in by_category(library).items():
             for i, s in enumerate(scenes[: args.each]):
                 line = {

@@ -1,12 +1,16 @@
 /** Budget files on disk (Node only). What they hold is told in `budget.ts`. */
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { BudgetError } from "../errors.js";
 import { fitBudget, formatBudget, parseBudget, type Budget, type BudgetModel } from "./budget.js";
 import type { MapSize } from "./maps.js";
 
 /** Per-head statistics of the largest published model take 300 KiB: what is far larger is another file. */
 const MAX_BYTES = 2 ** 26;
+
+/** What a calibration is called that lies beside a model and is used where no other is given. */
+export const CALIBRATION_FILE = "calibration.json";
 
 /**
  * Reads a budget file for the model and maps it is to be used with; see {@link fitBudget}.
@@ -15,6 +19,18 @@ const MAX_BYTES = 2 ** 26;
  */
 export async function readBudget(path: string, model: BudgetModel, maps: readonly MapSize[]): Promise<Budget> {
   return fitBudget(parseBudget(await readText(path), path), model, maps, path);
+}
+
+/**
+ * The calibration that lies beside a model; undefined where no file does.
+ *
+ * @throws BudgetError where it cannot be read or is damaged
+ */
+export async function readCalibrationBeside(folder: string): Promise<Budget | undefined> {
+  const path = join(folder, CALIBRATION_FILE);
+  const there = await stat(path).catch(() => undefined);
+  if (!there) return undefined;
+  return parseBudget(await readText(path), path);
 }
 
 async function readText(path: string): Promise<string> {

@@ -175,9 +175,7 @@ function orderProblem({ model, segments }: Budget): string | undefined {
  * @throws BudgetError for another model, another ratio, or more scales than the budget knows
  */
 export function fitBudget(budget: Budget, model: BudgetModel, maps: readonly MapSize[], file: string): Budget {
-  if (describeModel(budget.model) !== describeModel(model)) {
-    throw new BudgetError(`${file}: made for ${describeModel(budget.model)}; the model has ${describeModel(model)}`);
-  }
+  requireModel(budget, model, file);
   const { ratio, pixels, maps: known } = budget.schedule;
   const madeFor = `${file}: made for ${pixels} at ratio ${ratio}`;
   if (maps.length > known.length) {
@@ -190,6 +188,20 @@ export function fitBudget(budget: Budget, model: BudgetModel, maps: readonly Map
     throw new BudgetError(`${madeFor}, where map ${scale} is ${expected}; ${width}x${height} is to be drawn`);
   }
   return maps.length === known.length ? budget : cut(budget, maps.length);
+}
+
+/** Refuses, by a {@link BudgetError}, a budget that was made for a model of other sizes. */
+export function requireModel(budget: Budget, model: BudgetModel, file: string): void {
+  if (describeModel(budget.model) === describeModel(model)) return;
+  throw new BudgetError(`${file}: made for ${describeModel(budget.model)}; the model has ${describeModel(model)}`);
+}
+
+/** Whether a budget knows these maps: all of its own, or the first of them. */
+export function coversMaps({ schedule }: Budget, maps: readonly MapSize[]): boolean {
+  return maps.every(({ height, width }, scale) => {
+    const known = schedule.maps[scale];
+    return known?.height === height && known.width === width;
+  });
 }
 
 function describeModel({ depth, heads, width }: BudgetModel): string {

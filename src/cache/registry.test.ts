@@ -11,6 +11,7 @@ import { TRANSFORMER_SIZES } from "../models/catalogue.js";
 import { scheduleFor } from "../models/infinity/schedule.js";
 import type { Plan } from "./policy.js";
 import {
+  checkCalibration,
   checkPolicyOptions,
   choosePolicy,
   POLICY_NAMES,
@@ -123,13 +124,63 @@ describe("the roles of scalekv", () => {
   });
 });
 
+describe("the model's own calibration", () => {
+  const own = madeUpCalibration(SMALL);
+  const task = { ...SMALL, calibration: own };
+
+  it("is taken where no other is given, by policies that have use for one", () => {
+    for (const policy of ["scalekv", "heatkv", "hack"] as const) {
+      expect(choosePolicy({ policy, budget: "25%" }, task).calibration).toBe(own);
+      expect(planOf({ policy, budget: "25%" }, task)).toEqual(
+        planOf({ policy, budget: "25%", calibration: own }, SMALL),
+      );
+    }
+    expect(choosePolicy({ policy: "scalekv", budget: "25%" }, task).roles).toBe("calibration");
+    expect(choosePolicy({ policy: "snapkv", budget: "25%" }, task).calibration).toBeUndefined();
+  });
+
+  it("is passed over for another one, for null, and where other maps are drawn", () => {
+    const chosen = (wish: CachePolicyOptions, other: PolicyTask = task) =>
+      choosePolicy({ policy: "scalekv", ...wish }, other);
+    expect(chosen({ budget: CALIBRATED }).calibration).toBe(CALIBRATED);
+    expect(chosen({ budget: "25%", calibration: null })).toMatchObject({
+      calibration: undefined,
+      roles: "first layer",
+    });
+    for (const maps of [scheduleFor("0.06M", 1.5).maps, scheduleFor("0.25M").maps])
+      expect(chosen({ budget: "25%" }, { ...task, maps })).toMatchObject({
+        calibration: undefined,
+        roles: "first layer",
+      });
+  });
+
+  it("serves its first scales alone", () => {
+    const maps = SMALL.maps.slice(0, -1);
+    expect(choosePolicy({ policy: "heatkv", budget: "25%" }, { ...task, maps }).calibration).toBe(own);
+  });
+});
+
+describe("checkCalibration", () => {
+  const line = "policy heatkv: needs a calibration, which tells the heads apart; see scalekv calibrate";
+
+  it("refuses a policy by head without what tells them apart", () => {
+    const own = madeUpCalibration(SMALL);
+    const wish = { policy: "heatkv", budget: "25%" } as const;
+    for (const given of [undefined, CALIBRATED])
+      expect(() => {
+        checkCalibration(wish, given);
+      }).toThrow(new OptionError(line));
+    checkCalibration(wish, own);
+    checkCalibration({ ...wish, calibration: own }, undefined);
+    checkCalibration({ policy: "scalekv", budget: "25%" }, undefined);
+    for (const calibration of [undefined, null])
+      expect(() => choosePolicy({ ...wish, calibration }, SMALL)).toThrow(new OptionError(line));
+  });
+});
+
 describe("checkPolicyOptions", () => {
   it.each<[CachePolicyOptions, string]>([
     [{ policy: "scalekv" }, "policy scalekv: needs a budget, such as 10%"],
-    [
-      { policy: "heatkv", budget: "10%" },
-      "policy heatkv: needs a calibration, which tells the heads apart; see scalekv calibrate",
-    ],
     [{ budget: "10%" }, "policy full: keeps everything and takes no budget"],
     [{ policy: "all" as "full" }, `policy all: not one of ${POLICY_NAMES.join(", ")}`],
   ])("refuses %j before anything is loaded", (options, line) => {

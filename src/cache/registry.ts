@@ -9,7 +9,7 @@ import {
   type Capacities,
 } from "../budget/allocate.js";
 import { parseAmount, resolveAmount } from "../budget/amount.js";
-import { fitBudget, type Budget, type BudgetModel, type HeadStatistics } from "../budget/budget.js";
+import { coversMaps, fitBudget, type Budget, type BudgetModel, type HeadStatistics } from "../budget/budget.js";
 import { rebase } from "../budget/calibration.js";
 import { presetFor } from "../budget/presets.js";
 import type { Role, Roles } from "../budget/selectivity.js";
@@ -54,9 +54,10 @@ export interface CachePolicyOptions {
   readonly budget?: string | number | Budget | undefined;
   /**
    * What a calibration found out about the model, where `budget` is only an amount. `heatkv` and `hack` need it or a
-   * calibrated budget; `scalekv` takes its roles from it.
+   * calibrated budget; `scalekv` takes its roles from it. Default: the one that lies beside the model, if it is for the maps
+   * that are drawn; null for not even that.
    */
-  readonly calibration?: Budget | undefined;
+  readonly calibration?: Budget | null | undefined;
   /** ScaleKV's scoring rule: the paper's (`paper`, the default) or the published code's (`reference`). */
   readonly scoring?: ScaleKVScoring | undefined;
 }
@@ -72,6 +73,8 @@ export interface PolicyTask {
    * merged. Default 0.
    */
   readonly scoreBytes?: number | undefined;
+  /** The model's own calibration. */
+  readonly calibration?: Budget | undefined;
 }
 
 /** Where the roles of ScaleKV's layers come from; `first layer` is what is taken where neither of the others is to be had. */
@@ -82,6 +85,8 @@ export interface ChosenPolicy {
   readonly policy: Policy;
   /** Tokens a layer that it keeps on average. Undefined for the full cache. */
   readonly budget: number | undefined;
+  /** The calibration that it was made of, as it was found. */
+  readonly calibration?: Budget | undefined;
   /** ScaleKV only. */
   readonly roles?: RolesFrom | undefined;
 }
@@ -102,6 +107,8 @@ interface Ingredients {
 /** How a policy is made. */
 interface Recipe {
   readonly make: (given: Ingredients) => Policy;
+  /** It takes from a calibration what it can. */
+  readonly calibrated?: boolean;
   /** Its plans treat heads apart. */
   readonly headwise?: boolean;
   /** Its scores add up, and take memory beside the tokens. */
@@ -119,6 +126,7 @@ const RECIPES: Readonly<Record<Exclude<PolicyName, "full">, Recipe>> = {
         window: calibrated?.window ?? windowFor(layers.budget),
         scoring,
       }),
+    calibrated: true,
   },
   snapkv: { make: ({ layers }) => snapkv({ capacities: allocateUniform(layers), window: windowFor(layers.budget) }) },
   pyramidkv: {
@@ -129,6 +137,7 @@ const RECIPES: Readonly<Record<Exclude<PolicyName, "full">, Recipe>> = {
   h2o: { make: ({ layers }) => h2o({ capacities: allocateUniform(layers) }), cumulative: true },
   heatkv: {
     make: ({ headStatistics, layers }) => heatkv({ ...headStatistics(), budget: layers.budget }),
+    calibrated: true,
     headwise: true,
   },
   hack: {
@@ -136,6 +145,7 @@ const RECIPES: Readonly<Record<Exclude<PolicyName, "full">, Recipe>> = {
       const contextual = contextualHeads(headStatistics());
       return hack({ capacities: allocateByKind({ ...heads, contextual }), contextual });
     },
+    calibrated: true,
     headwise: true,
     cumulative: true,
   },
@@ -155,10 +165,7 @@ export function isMerging({ policy = "full" }: CachePolicyOptions): boolean {
   return policy !== "full" && RECIPES[policy].merging === true;
 }
 
-/**
- * Refuses a policy without what it needs, a budget or what a calibration found out, and the full cache with a budget;
- * needs neither model nor schedule.
- */
+/** Refuses a policy without a budget, and the full cache with one; needs neither model nor schedule. */
 export function checkPolicyOptions(options: CachePolicyOptions): void {
   const { policy = "full", budget } = options;
   if (!POLICY_NAMES.includes(policy)) throw new OptionError(`policy ${policy}: not one of ${POLICY_NAMES.join(", ")}`);
@@ -166,13 +173,17 @@ export function checkPolicyOptions(options: CachePolicyOptions): void {
     if (budget !== undefined) throw new OptionError("policy full: keeps everything and takes no budget");
   } else if (budget === undefined) throw new OptionError(`policy ${policy}: needs a budget, such as 10%`);
   else if (typeof budget !== "object") parseAmount(budget);
-  if (isHeadwise(options) && !calibrationIn(options)?.segments) {
-    throw new OptionError(`policy ${policy}: needs a calibration, which tells the heads apart; see scalekv calibrate`);
-  }
+}
+
+/** Refuses a policy that tells heads apart where neither the options nor the model have a calibration that does. */
+export function checkCalibration(options: CachePolicyOptions, own: Budget | undefined): void {
+  if (!isHeadwise(options) || (calibrationIn(options) ?? own)?.segments) return;
+  const { policy } = options;
+  throw new OptionError(`policy ${policy}: needs a calibration, which tells the heads apart; see scalekv calibrate`);
 }
 
 /** A budget that was made by calibration is one. */
-function calibrationIn({ budget, calibration }: CachePolicyOptions): Budget | undefined {
+function calibrationIn({ budget, calibration }: CachePolicyOptions): Budget | null | undefined {
   return typeof budget === "object" ? budget : calibration;
 }
 
@@ -182,11 +193,14 @@ export function choosePolicy(options: CachePolicyOptions, task: PolicyTask): Cho
   const { policy: name = "full", budget, scoring } = options;
   if (name === "full" || budget === undefined) return { policy: full, budget: undefined };
   const { make, cumulative, merging } = RECIPES[name];
+  const calibration = calibrationFor(options, task);
+  checkCalibration({ ...options, calibration: calibration ?? null }, undefined);
   const { maps, model, tokenBytes, scoreBytes = 0 } = task;
   const amount = typeof budget === "object" ? { kind: "tokens" as const, tokens: budget.base } : parseAmount(budget);
   const bytesPerToken = tokenBytes + ((cumulative ? 1 : 0) + (merging ? 1 : 0)) * scoreBytes;
   const tokens = resolveAmount(amount, { maps, bytesPerToken });
-  const calibrated = calibrationFor(options, task, tokens);
+  const calibrated =
+    calibration && fitted(calibration, task, tokens, typeof budget === "object" ? "budget" : "calibration");
   const policy = make({
     layers: { maps, layers: model.depth, budget: tokens },
     heads: { maps, layers: model.depth * model.heads, budget: tokens },
@@ -195,16 +209,22 @@ export function choosePolicy(options: CachePolicyOptions, task: PolicyTask): Cho
     headStatistics: () => calibrated!.segments!,
     scoring,
   });
-  return { policy, budget: tokens, roles: name === "scalekv" ? rolesFrom(calibrated, task) : undefined };
+  return { policy, budget: tokens, calibration, roles: name === "scalekv" ? rolesFrom(calibrated, task) : undefined };
 }
 
-/** The calibration that was given, for this model and schedule and `tokens` a layer. */
-function calibrationFor(options: CachePolicyOptions, { model, maps }: PolicyTask, tokens: number): Budget | undefined {
-  const calibration = calibrationIn(options);
-  if (!calibration) return undefined;
-  const name = typeof options.budget === "object" ? "budget" : "calibration";
-  const fitted = fitBudget(calibration, model, maps, name);
-  return fitted.base === tokens ? fitted : rebase(fitted, tokens, name);
+/** The calibration that was given, else the model's own where it knows these maps and the policy has use for it. */
+function calibrationFor(options: CachePolicyOptions, { maps, calibration: own }: PolicyTask): Budget | undefined {
+  const { policy = "full" } = options;
+  const given = calibrationIn(options);
+  if (given !== undefined) return given ?? undefined;
+  const used = policy !== "full" && RECIPES[policy].calibrated === true;
+  return used && own && coversMaps(own, maps) ? own : undefined;
+}
+
+/** A calibration for this model and schedule and `tokens` a layer. */
+function fitted(calibration: Budget, { model, maps }: PolicyTask, tokens: number, name: string): Budget {
+  const fitting = fitBudget(calibration, model, maps, name);
+  return fitting.base === tokens ? fitting : rebase(fitting, tokens, name);
 }
 
 function scalekvCapacities(layers: AllocationTask, task: PolicyTask, calibrated: Budget | undefined): Capacities {

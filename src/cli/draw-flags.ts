@@ -132,7 +132,10 @@ export function addCacheFlags(command: Command): Command {
   return command
     .addOption(new Option("--policy <name>", "what stays in the KV cache (default: full)").choices(POLICY_NAMES))
     .option("--budget <amount>", "how much stays: 10%, 650 (tokens a layer), 200MiB, or a budget file (.json)")
-    .option("--calibration <file>", "a budget file whose statistics are used, where --budget is an amount (.json)")
+    .option(
+      "--calibration <file>",
+      "a budget file whose statistics are used, where --budget is an amount (default: calibration.json beside the model)",
+    )
     .addOption(
       new Option("--scoring <rule>", "ScaleKV's: the published code's or the paper's (default: paper)").choices([
         "reference",

@@ -1,7 +1,7 @@
 /** `scalekv eval cache`: cache policies side by side on many prompts, measured against the full cache. */
 import { Command } from "commander";
 import { parseAmount } from "../budget/amount.js";
-import { POLICY_NAMES, isHeadwise, type PolicyName } from "../cache/registry.js";
+import { checkCalibration, POLICY_NAMES, isHeadwise, type PolicyName } from "../cache/registry.js";
 import { STORAGE_TYPES, type StorageType } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import { compareCaches, REFERENCE } from "../evaluation/cache-comparison.js";
@@ -11,6 +11,7 @@ import { summarize, type Summary } from "../evaluation/outcomes.js";
 import { DECIBELS, FOLLOWED, plotSvg } from "../evaluation/plot.js";
 import type { Pipeline } from "../generate/types.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
+import { ownCalibration } from "../models/folder.js";
 import { readPrompts } from "../sampling/prompt-sets/read.js";
 import { addImageFlags, deviceOption, drawOptions, readBudgetFile, type DrawFlags } from "./draw-flags.js";
 import { EvaluationFolder } from "./evaluation-folder.js";
@@ -55,7 +56,7 @@ export function evalCacheCommand(load: () => Promise<Pipeline>): Command {
     )
     .option("--budgets <amount,...>", "as --budget of generate", parseBudgets, parseBudgets("20%,10%,4%,1%"))
     .option("--storages <type,...>", "fp32, fp16 or int8", parseStorages, ["fp32"])
-    .option("--calibration <file>", "a budget file whose statistics are used; policies by head need one")
+    .option("--calibration <file>", "a budget file whose statistics are used, instead of what lies beside the model")
     .option("--limit <n>", "only the first prompts", (text) => parseInteger("--limit", text, { min: 1, max: 2 ** 20 }))
     .option("--batch <n>", "images drawn at once", (text) => parseInteger("--batch", text, { min: 1, max: 1024 }), 4)
     .option("--json", "print the summary as JSON");
@@ -94,13 +95,13 @@ async function evaluateCaches(flags: EvalCacheFlags, load: () => Promise<Pipelin
   const prompts = await readPrompts(flags.prompts, { limit });
   const calibration =
     flags.calibration === undefined ? undefined : await readBudgetFile("--calibration", flags.calibration);
-  const byHead = policies.find(isHeadwise);
-  if (byHead && !calibration?.segments) throw new OptionError(`--policies ${byHead.policy}: needs --calibration`);
+  const own = calibration ? undefined : await ownCalibration(model);
+  for (const policy of policies) checkCalibration({ ...policy, calibration }, own);
   const contenders = contendersOf(policies, flags.budgets, flags.storages);
   const { seed = 0, ...drawing } = drawOptions(flags);
   if (typeof seed !== "number") throw new OptionError("--seed: one number, the first prompt's seed");
   const check = await findPromptCheck(model, flags.prompts);
-  const settings = { model, weights, prompts, seed, drawing, calibration: calibration?.made };
+  const settings = { model, weights, prompts, seed, drawing, calibration: (calibration ?? own)?.made };
   const store = await EvaluationFolder.open(out, settings);
   const summaries = await withStatus(async (signal, status) => {
     const { batch, device, vae, textEncoder, threads } = flags;

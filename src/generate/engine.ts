@@ -3,7 +3,7 @@
  * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
  */
 import type { AttentionStatistics, CalibrationSubject } from "../budget/calibration.js";
-import { checkPolicyOptions, choosePolicy, isHeadwise, isMerging, type ChosenPolicy } from "../cache/registry.js";
+import { checkCalibration, checkPolicyOptions, choosePolicy, isHeadwise, isMerging, type ChosenPolicy } from "../cache/registry.js";
 import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import { WEIGHT_TYPES, type WeightType } from "../graph/model.js";
@@ -71,6 +71,7 @@ export class Engine {
     const files = await open(name, { vae, textEncoder });
     let encoder: T5Encoder | undefined;
     try {
+      checkCalibration(cache, files.calibration);
       const tokenizer = await loadTokenizer(files.textEncoder);
       encoder = await loadEncoder(files, device, options);
       const kinds = { headwise: isHeadwise(cache), merging: isMerging(cache) };
@@ -165,7 +166,8 @@ export class Engine {
   /** The policy for this call's schedule and rows. */
   private choosePolicy(wish: CachePolicyOptions, settings: Settings, images: number): ChosenPolicy {
     const { storage = "fp32" } = this.cache;
-    return choosePolicy(wish, policyTask(this.files.infinity.config, settings, { images, storage }));
+    const { infinity, calibration } = this.files;
+    return choosePolicy(wish, policyTask(infinity.config, settings, { images, storage, calibration }));
   }
 
   private async readPrompts(

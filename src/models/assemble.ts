@@ -2,6 +2,7 @@
  * A model out of opened checkpoints, wherever they lie: every part is checked by itself and against the others before
  * anything is loaded. `folder.ts` finds the parts on disk, `remote.ts` by their addresses.
  */
+import type { Budget } from "../budget/budget.js";
 import { ModelError } from "../errors.js";
 import type { WeightsStore } from "../graph/externals.js";
 import type { VaeConfig } from "./bsq-vae/config.js";
@@ -44,6 +45,8 @@ export interface ImageModelFiles {
   readonly vae: PartFiles<VaeConfig>;
   /** What the model's authors draw with. */
   readonly defaults: ModelDefaults;
+  /** How the model attends, as `scalekv calibrate` found it, where that lies beside the model. */
+  readonly calibration?: Budget | undefined;
   /** Where what is made of the weights can be kept from one run to the next; absent where there is no such place. */
   readonly store?: WeightsStore | undefined;
   /** Closes every file. The tensors cannot be read afterwards. */

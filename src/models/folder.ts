@@ -4,6 +4,8 @@
  */
 import { join, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { requireModel, type Budget } from "../budget/budget.js";
+import { CALIBRATION_FILE, readCalibrationBeside } from "../budget/budget-file.js";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { ModelError } from "../errors.js";
 import {
@@ -61,8 +63,11 @@ export function resolveModel(
 export async function resolveModel(model = DEFAULT_MODEL, options: ResolveOptions = {}): Promise<ImageModelFiles> {
   const shelf = new Shelf(openCheckpoint);
   try {
-    const parts = await openParts(await locate(model), options, shelf);
-    return { name: model, ...parts, store: new WeightsFolder(), close: () => shelf.close() };
+    const place = await locate(model);
+    const parts = await openParts(place, options, shelf);
+    const calibration = await readCalibrationBeside(folderOf(place));
+    if (calibration) requireModel(calibration, parts.infinity.config, `${folderOf(place)}/${CALIBRATION_FILE}`);
+    return { name: model, ...parts, calibration, store: new WeightsFolder(), close: () => shelf.close() };
   } catch (error) {
     await shelf.close();
     throw error;
@@ -135,7 +140,15 @@ async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): P
  * Errors: {@link ModelError} for an unknown name, and for a published model that is not downloaded.
  */
 export async function modelFolder(model: string): Promise<string> {
-  const { folder, transformer = "" } = await locate(model);
+  return folderOf(await locate(model));
+}
+
+/** The calibration that lies beside a model, which is not opened; undefined where none does. Errors as of {@link modelFolder}. */
+export async function ownCalibration(model: string): Promise<Budget | undefined> {
+  return readCalibrationBeside(await modelFolder(model));
+}
+
+function folderOf({ folder, transformer = "" }: Place): string {
   return folder ?? dirname(transformer);
 }
 

@@ -89,7 +89,7 @@ export async function countedRun({ model, prompts, loading, drawing }: ObservedC
 }
 
 async function countWith(
-  { infinity, vae, textEncoder, defaults }: ModelFiles,
+  { infinity, vae, textEncoder, defaults, calibration }: ModelFiles,
   prompts: readonly string[],
   { cache = {}, weights = "fp32" }: PipelineOptions,
   drawing: DrawOptions,
@@ -101,7 +101,7 @@ async function countWith(
   const settings = resolveSettings(drawing, defaults, { images, depth, tokenPixels });
   const { maps } = settings.schedule;
   const { storage = "fp32" } = cache;
-  const { policy } = choosePolicy(cache, policyTask(config, settings, { images, storage }));
+  const { policy } = choosePolicy(cache, policyTask(config, settings, { images, storage, calibration }));
   const tokenizer = await loadTokenizer(textEncoder);
   const tokens = (text: string): number => tokenizer.encode(text, config.textLength).length;
   return {

@@ -145,7 +145,7 @@ describe("an artist", () => {
     const options = { cache: { policy: "scalekv", budget: "20%", storage: "int8" } } as const;
     await Artist.open(await runOf(tasks(1), {}, { ...TINY, options }), {}, engine(asked));
     const cache = { policy: "scalekv", budget: "54", scoring: "paper", storage: "int8" };
-    expect(asked.loaded[0]!.cache).toEqual({ ...cache, calibration: undefined });
+    expect(asked.loaded[0]!.cache).toEqual({ ...cache, calibration: null });
   });
 
   it("refuses another model and another release than the run's", async () => {

@@ -133,7 +133,8 @@ function requireRelease({ release }: RunSettings): void {
 function cacheOf({ manifest, calibration }: Run): CacheOptions {
   const { policy, tokens, scoring, storage } = manifest.settings.cache;
   if (tokens === undefined) return { policy, storage };
-  return { policy, storage, scoring, calibration, budget: String(tokens) };
+  // What the run was settled with and nothing else, whatever lies beside the model here.
+  return { policy, storage, scoring, calibration: calibration ?? null, budget: String(tokens) };
 }
 
 /** What an image takes, read off the model's files, which are checked to be the run's. */

@@ -1,6 +1,6 @@
 /** From what somebody asks for to settings that are definite; opens the model's files, and loads nothing. */
 import { formatBudget, type Budget } from "../budget/budget.js";
-import { checkPolicyOptions, choosePolicy, type CachePolicyOptions } from "../cache/registry.js";
+import { checkPolicyOptions, choosePolicy } from "../cache/registry.js";
 import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import { resolveSettings, type Settings } from "../generate/settings.js";
@@ -64,22 +64,21 @@ export async function resolveWish({ model, options, drawing }: RunWish): Promise
 }
 
 /**
- * The budget in tokens. One in bytes is for one image, as `generate` takes it: divided among a batch, it would make a
- * picture depend on what it is drawn beside.
+ * The budget in tokens, and the calibration that was given or is the model's own. A budget in bytes is for one image, as
+ * `generate` takes it: divided among a batch, it would make a picture depend on what it is drawn beside.
  */
 function resolveCache(
   { cache = {} }: RunWish["options"],
   { schedule, guided }: Settings,
-  { infinity: { config } }: ModelFiles,
+  { infinity: { config }, calibration: own }: ModelFiles,
 ): { cache: CacheSettings; calibration: Budget | undefined } {
   const { depth, heads, width } = config;
   const { policy = "full", storage = "fp32", scoring = "paper" } = cache;
   const rows = guided ? 2 : 1;
   const tokenBytes = depth * rows * bytesPerToken(storage, heads, width / heads);
   const scoreBytes = depth * rows * heads * Float32Array.BYTES_PER_ELEMENT;
-  const task = { model: { depth, heads, width }, maps: schedule.maps, tokenBytes, scoreBytes };
-  const { budget: tokens } = choosePolicy(cache, task);
-  const calibration = tokens === undefined ? undefined : calibrationOf(cache);
+  const task = { model: { depth, heads, width }, maps: schedule.maps, tokenBytes, scoreBytes, calibration: own };
+  const { budget: tokens, calibration } = choosePolicy(cache, task);
   const settings: CacheSettings = {
     policy,
     tokens,
@@ -88,11 +87,6 @@ function resolveCache(
     storage,
   };
   return { cache: settings, calibration };
-}
-
-/** A budget file is a number of tokens and the calibration that it was made of. */
-function calibrationOf({ budget, calibration }: CachePolicyOptions): Budget | undefined {
-  return typeof budget === "object" ? budget : calibration;
 }
 
 /** One value for all scales where they are equal. */

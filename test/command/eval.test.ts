@@ -77,7 +77,10 @@ describe("scalekv eval cache", () => {
       ["--policies", "full"],
       "--policies full: not one of scalekv, snapkv, pyramidkv, streaming-llm, sliding-window, h2o, heatkv, hack, adaptive, scalekv-reference",
     ],
-    [["--policies", "heatkv"], "--policies heatkv: needs --calibration"],
+    [
+      ["--model", "tiny", "--policies", "heatkv"],
+      "policy heatkv: needs a calibration, which tells the heads apart; see scalekv calibrate",
+    ],
     [["--budgets", "10%,x"], "budget x: not a share (10%), tokens a layer (650) or memory (200KiB, 200MiB, 2GiB)"],
     [["--storages", "int4"], "--storages int4: not one of fp32, fp16, int8"],
     [["--limit", "0"], "--limit 0: not a whole number from 1 to 1048576"],

@@ -2,10 +2,15 @@
 import { copyFile, cp, mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { writeBudget } from "../../src/budget/budget-file.js";
+import type { Budget } from "../../src/budget/budget.js";
 import { readFloat32 } from "../../src/checkpoint/read.js";
+import { BudgetError } from "../../src/errors.js";
 import { resolveModel } from "../../src/models/folder.js";
+import { scheduleFor } from "../../src/models/infinity/schedule.js";
 import { openTextEncoder } from "../../src/models/text-encoder.js";
 import { t5Tensors } from "../../src/models/t5/tensors.js";
+import { madeUpCalibration } from "../support/calibration.js";
 import { publishedShapes, writeSparse } from "../support/manifests.js";
 import { inTemporaryFolder } from "../support/temporary.js";
 
@@ -85,6 +90,27 @@ describe("a folder", () => {
       const model = await resolveModel(folder);
       expect(model.textEncoder).toMatchObject({ folder: join(folder, "flan"), config: { width: 256, layers: 2 } });
       await model.close();
+    }));
+
+  it("has the calibration that lies beside the transformer, which must be of its sizes and whole", () =>
+    inTemporaryFolder(async (folder) => {
+      await cp(PATCHIFY, folder, { recursive: true });
+      const path = join(folder, "calibration.json");
+      const calibrationOf = async (): Promise<Budget | undefined> => {
+        const model = await resolveModel(join(folder, "infinity.pth"), withoutText);
+        await model.close();
+        return model.calibration;
+      };
+      expect(await calibrationOf()).toBeUndefined();
+      const { maps } = scheduleFor("0.06M");
+      const own = madeUpCalibration({ model: { depth: 4, heads: 4, width: 128 }, maps });
+      await writeBudget(path, own);
+      expect(await calibrationOf()).toEqual(own);
+      await writeBudget(path, madeUpCalibration({ model: { depth: 3, heads: 4, width: 128 }, maps }));
+      const sizes = "made for depth 3, 4 heads, width 128; the model has depth 4, 4 heads, width 128";
+      await expect(calibrationOf()).rejects.toThrow(new BudgetError(`${path}: ${sizes}`));
+      await writeFile(path, "{");
+      await expect(calibrationOf()).rejects.toThrow(new BudgetError(`${path}: is not JSON`));
     }));
 
   it("closes every file it opened", async () => {
