@@ -11,6 +11,8 @@ declare global {
   interface Window {
     /** gelu(x · weightᵀ) + x for x = 1 … 4 and a weight of halves, [1, 2, 2]. */
     runLayer(device: Device, dtype: DType): Promise<number[]>;
+    /** x · weightᵀ with the weight in blocks, as rounded to them; x is [1, rows, columns], the weight [outputs, columns]. */
+    runBlocks(device: Device, type: "q8" | "q4", x: number[][], weight: number[][]): Promise<number[]>;
   }
 }
 
@@ -34,6 +36,20 @@ window.runLayer = async (device, dtype) => {
   g.output("y", y, "float32", ["rows", "tokens", 2]);
   const session = await Session.create(await g.build(), { device });
   const result = await session.run({ x: float32(Float32Array.of(1, 2, 3, 4), [1, 2, 2]) });
+  await session.dispose();
+  return Array.from(values(result.y!));
+};
+
+window.runBlocks = async (device, type, x, weight) => {
+  const g = new GraphBuilder("blocks", undefined, type);
+  const [rows, columns] = [x.length, x[0]!.length];
+  const source = bytesSource("memory", new Uint8Array(Float32Array.from(weight.flat()).buffer));
+  const shape = [weight.length, columns];
+  const tensor: StoredTensor = { name: "w", dtype: "f32", shape, strides: rowMajorStrides(shape), source, offset: 0 };
+  const input = g.input("x", "float32", [1, rows, columns]);
+  g.output("y", Linear(g, input, g.matrix(tensor)), "float32", [1, rows, weight.length]);
+  const session = await Session.create(await g.build(), { device });
+  const result = await session.run({ x: float32(Float32Array.from(x.flat()), [1, rows, columns]) });
   await session.dispose();
   return Array.from(values(result.y!));
 };

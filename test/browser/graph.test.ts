@@ -25,4 +25,29 @@ describe.each(["wasm", "webgpu"] as const)("a layer on %s", (device) => {
     found.forEach((value, i) => expect(Math.abs(value - EXPECTED[i]!)).toBeLessThan(5e-6));
     expect(found).toHaveLength(4);
   });
+
+  it.each([
+    // Levels of a block go to 127 or to 7; errors of 300 terms average out.
+    ["q8", 0.02],
+    ["q4", 0.2],
+  ] as const)("multiplies by a matrix in %s", async (type, tolerance) => {
+    const wave = (rows: number, start: number): number[][] =>
+      Array.from({ length: rows }, (_, row) =>
+        Array.from({ length: 300 }, (__, i) => Math.sin(start + 31 * row + i * i)),
+      );
+    const [x, weight] = [wave(5, 1), wave(37, 2)];
+    const exact = x.flatMap((row) =>
+      weight.map((column) => row.reduce((sum, value, i) => sum + value * column[i]!, 0)),
+    );
+    const found = await open.page.evaluate(([d, t, a, b]) => window.runBlocks(d, t, a, b), [
+      device,
+      type,
+      x,
+      weight,
+    ] as const);
+    expect(found).toHaveLength(exact.length);
+    const error = Math.hypot(...found.map((value, i) => value - exact[i]!)) / Math.hypot(...exact);
+    expect(error).toBeLessThan(tolerance);
+    expect(error).toBeGreaterThan(0);
+  });
 });
