@@ -6,6 +6,7 @@ import { expect } from "vitest";
 import { decodeElements } from "../../src/checkpoint/decode.js";
 import { scorePositions, selectPositions, type Lane } from "../../src/cache/oracle.js";
 import type { Scored, Scoring } from "../../src/cache/policy.js";
+import { spreadBasis } from "../../src/cache/storage.js";
 import { float16, float32, int64, int8, values, type Tensor } from "../../src/runtime/tensor.js";
 
 /** Values between −1 and 1 that look random; a seed gives the same ones always (the generator mulberry32). */
@@ -45,7 +46,13 @@ export function widened(data: Tensor, scale?: Tensor): Float32Array {
   if (!scale) return stored;
   const scales = values(scale);
   const dim = stored.length / scales.length;
-  return stored.map((level, i) => level * scales[Math.floor(i / dim)]!);
+  const basis = spreadBasis(dim);
+  return stored.map((_, i) => {
+    const [head, channel] = [Math.floor(i / dim), i % dim];
+    let sum = 0;
+    for (let wave = 0; wave < dim; wave++) sum += stored[head * dim + wave]! * basis[channel * dim + wave]!;
+    return sum * scales[head]!;
+  });
 }
 
 /** Positions [lane][kept] of a graph's output [lanes, kept]. */
