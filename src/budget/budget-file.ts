@@ -1,16 +1,23 @@
 /** Budget files on disk (Node only). What they hold is told in `budget.ts`. */
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { BudgetError } from "../errors.js";
-import { fitBudget, formatBudget, parseBudget, type Budget, type BudgetModel } from "./budget.js";
+import { fitBudget, formatBudget, parseBudget, requireModel, type Budget, type BudgetModel } from "./budget.js";
 import type { MapSize } from "./maps.js";
 
 /** Per-head statistics of the largest published model take 300 KiB: what is far larger is another file. */
 const MAX_BYTES = 2 ** 26;
 
-/** What a calibration is called that lies beside a model and is used where no other is given. */
-export const CALIBRATION_FILE = "calibration.json";
+/** What a transformer's file may end in, the index of shards among it. */
+const WEIGHTS = /\.(safetensors|bin|pth|pt|ckpt)(\.index\.json)?$/;
+
+/**
+ * The file in which a transformer's own calibration lies, which is used where no other is given: that of `infinity.pth`
+ * is `infinity.calibration.json`. Several transformers may lie in one folder, as the published ones do.
+ */
+export function calibrationBeside(transformer: string): string {
+  return `${transformer.replace(WEIGHTS, "")}.calibration.json`;
+}
 
 /**
  * Reads a budget file for the model and maps it is to be used with; see {@link fitBudget}.
@@ -22,15 +29,21 @@ export async function readBudget(path: string, model: BudgetModel, maps: readonl
 }
 
 /**
- * The calibration that lies beside a model; undefined where no file does.
+ * A transformer's own calibration; undefined where there is none.
  *
- * @throws BudgetError where it cannot be read or is damaged
+ * @throws BudgetError where it cannot be read, is damaged, or was made for a model of other sizes
  */
-export async function readCalibrationBeside(folder: string): Promise<Budget | undefined> {
-  const path = join(folder, CALIBRATION_FILE);
-  const there = await stat(path).catch(() => undefined);
-  if (!there) return undefined;
-  return parseBudget(await readText(path), path);
+export async function readCalibrationBeside(transformer: string, model: BudgetModel): Promise<Budget | undefined> {
+  const path = calibrationBeside(transformer);
+  try {
+    await stat(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw new BudgetError(`${path}: cannot be read (${errorCode(error)})`, { cause: error });
+  }
+  const budget = parseBudget(await readText(path), path);
+  requireModel(budget, model, path);
+  return budget;
 }
 
 async function readText(path: string): Promise<string> {

@@ -47,6 +47,9 @@ describe("calibratedBudget", () => {
   it("says the same for another budget as a calibration for that budget does", () => {
     const other = calibratedBudget(spreading(), { ...task, base: 40 });
     expect(rebase(calibratedBudget(spreading(), task), 40, "it")).toEqual(other);
+    // 2 of the 6 pairs that read an evicted cache; at 15 tokens there are 9.
+    const many = rebase(calibratedBudget(spreading(), { ...task, drafters: 2 }), 15, "it");
+    expect(many).toEqual(calibratedBudget(spreading(), { ...task, base: 15, drafters: 3 }));
     const bare = { ...other, statistics: undefined };
     const message = "it: holds no statistics, so it is for 40 tokens a layer only";
     expect(() => rebase(bare, 30, "it")).toThrow(new BudgetError(message));

@@ -7,7 +7,14 @@ import { allocateScaleKV, windowFor } from "./allocate.js";
 import type { Budget, BudgetModel } from "./budget.js";
 import { historyAfter, type MapSize } from "./maps.js";
 import { evictionOrder, SINK_SCALES, type SegmentMass } from "./segments.js";
-import { assignRoles, attentionSelectivity, zScores, type AttentionMeans, type Scores } from "./selectivity.js";
+import {
+  assignRoles,
+  attentionSelectivity,
+  DRAFTER_SHARE,
+  zScores,
+  type AttentionMeans,
+  type Scores,
+} from "./selectivity.js";
 
 /** Attention as measured: by layer and scale, and by head on every source scale. */
 export interface AttentionStatistics extends AttentionMeans {
@@ -106,7 +113,8 @@ export function calibratedBudget(statistics: AttentionStatistics, task: Calibrat
 }
 
 /**
- * What a calibration says for a budget of another size: the statistics stay, roles and capacities follow from them anew.
+ * What a calibration says for a budget of another size: the statistics stay, roles and capacities follow from them anew,
+ * with the same share of drafters.
  *
  * @throws BudgetError for a budget without statistics, such as a published table
  */
@@ -118,8 +126,17 @@ export function rebase(calibrated: Budget, base: number, file: string): Budget {
     ...calibrated,
     window: windowFor(base),
     base,
-    ...rolesAndCapacities(statistics.z, { maps: schedule.maps, base }),
+    ...rolesAndCapacities(statistics.z, { maps: schedule.maps, base, drafters: draftersAt(base, calibrated) }),
   };
+}
+
+/** As many drafters as a calibration's own number comes to for another base; undefined where it took the usual share. */
+function draftersAt(base: number, { roles, schedule: { maps } }: Budget): number | undefined {
+  const known = roles.flat().filter((role) => role !== null);
+  const drafters = known.filter((role) => role === "drafter").length;
+  if (drafters === Math.round(DRAFTER_SHARE * known.length)) return undefined;
+  const pairs = roles.length * Math.max(maps.length - firstCompressedScale(maps, base), 0);
+  return Math.round((drafters / known.length) * pairs);
 }
 
 function rolesAndCapacities(

@@ -1,4 +1,4 @@
-/** What `h2o`, `hack` and `adaptive` have in common: tokens are ranked by all the attention they were ever given. */
+/** What `h2o`, `hack` and `adaptive` have in common: tokens are ranked by the attention that a scale's queries give them. */
 import { historyAfter } from "../budget/maps.js";
 import type { CacheRun, Eviction, Scoring, Situation } from "./policy.js";
 import { spreadTokens } from "./window.js";
@@ -20,19 +20,22 @@ export interface HeavyHitterOptions {
   readonly observers: number;
   /** Positions, of `length` in all, that a slot keeps in any case: at most `capacity`, sorted. */
   readonly window: (slot: number, capacity: number, length: number) => readonly number[];
+  /** Whether attention adds up over the scales. Default true. */
+  readonly cumulative?: boolean;
 }
 
 /** Decides for every slot and scale of a run; for plans by layer and by head. */
 export function keepHeavyHitters(
   { maps }: CacheRun,
-  { capacities, observers, window }: HeavyHitterOptions,
+  { capacities, observers, window, cumulative = true }: HeavyHitterOptions,
 ): (situation: Situation) => Eviction {
   const history = historyAfter(maps);
+  // Sums need every scale's attention from the first on, except where nothing is ever evicted.
+  const neverEvicted = (slot: number): boolean => history.every((tokens, k) => capacities[k]![slot]! >= tokens);
   return ({ slot, scale, cached, fresh }) => {
-    // What is never evicted from need not be judged; all else is, from the first scale on, for the sums' sake.
-    if (history.every((tokens, k) => capacities[k]![slot]! >= tokens)) return { kind: "none" };
     const length = cached + fresh;
     const capacity = Math.min(capacities[scale]![slot]!, length);
+    if (cumulative ? neverEvicted(slot) : capacity === length) return { kind: "none" };
     return {
       kind: "scored",
       capacity,

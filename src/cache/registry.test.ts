@@ -173,6 +173,9 @@ describe("checkCalibration", () => {
     checkCalibration(wish, own);
     checkCalibration({ ...wish, calibration: own }, undefined);
     checkCalibration({ policy: "scalekv", budget: "25%" }, undefined);
+    expect(() => {
+      checkCalibration({ ...wish, calibration: null }, own);
+    }).toThrow(new OptionError(line));
     for (const calibration of [undefined, null])
       expect(() => choosePolicy({ ...wish, calibration }, SMALL)).toThrow(new OptionError(line));
   });
@@ -182,11 +185,25 @@ describe("checkPolicyOptions", () => {
   it.each<[CachePolicyOptions, string]>([
     [{ policy: "scalekv" }, "policy scalekv: needs a budget, such as 10%"],
     [{ budget: "10%" }, "policy full: keeps everything and takes no budget"],
+    [
+      { policy: "scalekv", budget: "10%", scoring: "published" as "paper" },
+      "scoring published: not one of reference, paper",
+    ],
     [{ policy: "all" as "full" }, `policy all: not one of ${POLICY_NAMES.join(", ")}`],
   ])("refuses %j before anything is loaded", (options, line) => {
     expect(() => {
       checkPolicyOptions(options);
     }).toThrow(new OptionError(line));
+  });
+});
+
+describe("a budget of more tokens than are drawn", () => {
+  it("keeps everything, whether it has statistics or not", () => {
+    const task = { ...SQUARE, maps: scheduleFor("0.06M").maps };
+    const chosen = choosePolicy({ policy: "scalekv", budget: PRESETS[0]!.budget }, task);
+    expect(chosen.budget).toBe(265);
+    const plan = planOf({ policy: "scalekv", budget: PRESETS[0]!.budget }, task);
+    expect(plan.evictions.flat().every(({ kind }) => kind === "none")).toBe(true);
   });
 });
 

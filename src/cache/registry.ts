@@ -11,6 +11,7 @@ import {
 import { parseAmount, resolveAmount } from "../budget/amount.js";
 import { coversMaps, fitBudget, type Budget, type BudgetModel, type HeadStatistics } from "../budget/budget.js";
 import { rebase } from "../budget/calibration.js";
+import { historyTokens } from "../budget/maps.js";
 import { presetFor } from "../budget/presets.js";
 import type { Role, Roles } from "../budget/selectivity.js";
 import { BudgetError, OptionError } from "../errors.js";
@@ -20,7 +21,7 @@ import { h2o } from "./policies/h2o.js";
 import { hack } from "./policies/hack.js";
 import { heatkv } from "./policies/heatkv.js";
 import { pyramidkv } from "./policies/pyramidkv.js";
-import { scalekv, type ScaleKVScoring } from "./policies/scalekv.js";
+import { scalekv, SCORINGS, type ScaleKVScoring } from "./policies/scalekv.js";
 import { slidingWindow } from "./policies/sliding-window.js";
 import { snapkv } from "./policies/snapkv.js";
 import { streamingLlm } from "./policies/streaming-llm.js";
@@ -54,8 +55,8 @@ export interface CachePolicyOptions {
   readonly budget?: string | number | Budget | undefined;
   /**
    * What a calibration found out about the model, where `budget` is only an amount. `heatkv` and `hack` need it or a
-   * calibrated budget; `scalekv` takes its roles from it. Default: the one that lies beside the model, if it is for the maps
-   * that are drawn; null for not even that.
+   * calibrated budget; `scalekv` takes its roles from it. Default: the one that lies beside a model on
+   * disk, if it is for the maps that are drawn; null for not even that.
    */
   readonly calibration?: Budget | null | undefined;
   /** ScaleKV's scoring rule: the paper's (`paper`, the default) or the published code's (`reference`). */
@@ -167,8 +168,10 @@ export function isMerging({ policy = "full" }: CachePolicyOptions): boolean {
 
 /** Refuses a policy without a budget, and the full cache with one; needs neither model nor schedule. */
 export function checkPolicyOptions(options: CachePolicyOptions): void {
-  const { policy = "full", budget } = options;
+  const { policy = "full", budget, scoring = "paper" } = options;
   if (!POLICY_NAMES.includes(policy)) throw new OptionError(`policy ${policy}: not one of ${POLICY_NAMES.join(", ")}`);
+  if (!SCORINGS.includes(scoring))
+    throw new OptionError(`scoring ${String(scoring)}: not one of ${SCORINGS.join(", ")}`);
   if (policy === "full") {
     if (budget !== undefined) throw new OptionError("policy full: keeps everything and takes no budget");
   } else if (budget === undefined) throw new OptionError(`policy ${policy}: needs a budget, such as 10%`);
@@ -177,7 +180,8 @@ export function checkPolicyOptions(options: CachePolicyOptions): void {
 
 /** Refuses a policy that tells heads apart where neither the options nor the model have a calibration that does. */
 export function checkCalibration(options: CachePolicyOptions, own: Budget | undefined): void {
-  if (!isHeadwise(options) || (calibrationIn(options) ?? own)?.segments) return;
+  const given = calibrationIn(options);
+  if (!isHeadwise(options) || (given === undefined ? own : given)?.segments) return;
   const { policy } = options;
   throw new OptionError(`policy ${policy}: needs a calibration, which tells the heads apart; see scalekv calibrate`);
 }
@@ -224,7 +228,9 @@ function calibrationFor(options: CachePolicyOptions, { maps, calibration: own }:
 /** A calibration for this model and schedule and `tokens` a layer. */
 function fitted(calibration: Budget, { model, maps }: PolicyTask, tokens: number, name: string): Budget {
   const fitting = fitBudget(calibration, model, maps, name);
-  return fitting.base === tokens ? fitting : rebase(fitting, tokens, name);
+  // A budget of more than there is keeps everything, as does its own base where fewer scales are drawn than it knows.
+  const base = Math.min(fitting.base, historyTokens(maps));
+  return base === tokens ? fitting : rebase(fitting, tokens, name);
 }
 
 function scalekvCapacities(layers: AllocationTask, task: PolicyTask, calibrated: Budget | undefined): Capacities {

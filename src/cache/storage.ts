@@ -86,9 +86,13 @@ export function spreadBasis(dim: number): Float32Array {
   });
 }
 
-/** Into the basis and, transposed, out of it. */
-function basis(g: GraphBuilder, dim: number): Value {
-  return g.constant("float32", [dim, dim], spreadBasis(dim));
+/** What channels are multiplied by: into the basis, or transposed out of it. */
+function basis(g: GraphBuilder, dim: number, way: "into" | "out of"): Value {
+  const matrix = (): Float32Array => {
+    const into = spreadBasis(dim);
+    return way === "into" ? into : into.map((_, i) => into[(i % dim) * dim + Math.floor(i / dim)]!);
+  };
+  return g.shared(`${way} the basis of ${dim}`, () => g.constant("float32", [dim, dim], matrix()));
 }
 
 /** Widens to float32, [tokens, rows, C]. */
@@ -99,14 +103,14 @@ export function widen(g: GraphBuilder, storage: StorageType, { data, scale }: St
   // Not by a −1: of an empty cache, as it is before the first scale, nothing tells how long that axis is.
   const byHead = op.ReshapeTo(g, values, op.Concat(g, [op.Shape(g, scale), g.ints([dim])], 0));
   const spread = op.Mul(g, byHead, op.Unsqueeze(g, scale, [3]));
-  return op.ReshapeTo(g, op.MatMul(g, spread, op.Transpose(g, basis(g, dim), [1, 0])), op.Shape(g, data));
+  return op.ReshapeTo(g, op.MatMul(g, spread, basis(g, dim, "out of")), op.Shape(g, data));
 }
 
 /** Narrows float32 [tokens, rows, C] to the stored form. */
 export function narrow(g: GraphBuilder, storage: StorageType, x: Value, dim: number): Stored {
   if (storage === "fp32") return { data: x };
   if (storage === "fp16") return { data: op.Cast(g, x, "float16") };
-  const byHead = op.MatMul(g, op.Reshape(g, x, [0, 0, -1, dim]), basis(g, dim));
+  const byHead = op.MatMul(g, op.Reshape(g, x, [0, 0, -1, dim]), basis(g, dim, "into"));
   const largest = op.ReduceMax(g, op.Abs(g, byHead), 3);
   // A head of zeros would divide by zero; any scale stores it exactly.
   const scale = op.Div(g, op.Max(g, largest, g.scalar(SMALLEST)), g.scalar(INT8_MAX));

@@ -134,7 +134,7 @@ export function addCacheFlags(command: Command): Command {
     .option("--budget <amount>", "how much stays: 10%, 650 (tokens a layer), 200MiB, or a budget file (.json)")
     .option(
       "--calibration <file>",
-      "a budget file whose statistics are used, where --budget is an amount (default: calibration.json beside the model)",
+      "a budget file whose statistics are used, where --budget is an amount (default: what lies beside the model, as infinity.calibration.json beside infinity.pth)",
     )
     .addOption(
       new Option("--scoring <rule>", "ScaleKV's: the published code's or the paper's (default: paper)").choices([

@@ -95,7 +95,7 @@ async function evaluateCaches(flags: EvalCacheFlags, load: () => Promise<Pipelin
   const prompts = await readPrompts(flags.prompts, { limit });
   const calibration =
     flags.calibration === undefined ? undefined : await readBudgetFile("--calibration", flags.calibration);
-  const own = calibration ? undefined : await ownCalibration(model);
+  const own = calibration ? undefined : await ownCalibration(model, flags);
   for (const policy of policies) checkCalibration({ ...policy, calibration }, own);
   const contenders = contendersOf(policies, flags.budgets, flags.storages);
   const { seed = 0, ...drawing } = drawOptions(flags);

@@ -3,8 +3,15 @@
  * program that must stay responsive uses `pipeline`, which keeps an engine in a worker.
  */
 import type { AttentionStatistics, CalibrationSubject } from "../budget/calibration.js";
-import { checkCalibration, checkPolicyOptions, choosePolicy, isHeadwise, isMerging, type ChosenPolicy } from "../cache/registry.js";
-import { bytesPerToken } from "../cache/storage.js";
+import {
+  checkCalibration,
+  checkPolicyOptions,
+  choosePolicy,
+  isHeadwise,
+  isMerging,
+  type ChosenPolicy,
+} from "../cache/registry.js";
+import { bytesPerToken, STORAGE_TYPES, type StorageType } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import { WEIGHT_TYPES, type WeightType } from "../graph/model.js";
 import type { ModelFiles } from "../models/assemble.js";
@@ -66,8 +73,7 @@ export class Engine {
     const device = chooseDevice(options.device ?? "auto");
     configureWasm(options);
     checkPolicyOptions(cache);
-    if (!WEIGHT_TYPES.includes(weights))
-      throw new OptionError(`weights ${weights}: not one of ${WEIGHT_TYPES.join(", ")}`);
+    checkLoading({ threads, weights, storage: cache.storage });
     const files = await open(name, { vae, textEncoder });
     let encoder: T5Encoder | undefined;
     try {
@@ -226,6 +232,21 @@ export class Engine {
 /** The kernel counts pages in batches, so that its high-water mark may lie a little below what it said at some time. */
 function highest(peak: number, { stages }: Recorder): number {
   return Math.max(peak, ...stages.map(({ residentBytes = 0 }) => residentBytes));
+}
+
+/** Refuses, by an OptionError, what a program may pass although its types forbid it. */
+function checkLoading({ threads, weights, storage }: LoadingOptions): void {
+  if (!WEIGHT_TYPES.includes(weights))
+    throw new OptionError(`weights ${weights}: not one of ${WEIGHT_TYPES.join(", ")}`);
+  if (storage !== undefined && !STORAGE_TYPES.includes(storage))
+    throw new OptionError(`storage ${String(storage)}: not one of ${STORAGE_TYPES.join(", ")}`);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))
+    throw new OptionError(`threads ${threads}: not a whole number from 1`);
+}
+
+interface LoadingOptions extends Pick<PipelineOptions, "threads"> {
+  readonly weights: WeightType;
+  readonly storage: StorageType | undefined;
 }
 
 function loadEncoder(files: ModelFiles, device: Device, options: PipelineOptions): Promise<T5Encoder> {

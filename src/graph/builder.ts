@@ -185,6 +185,13 @@ export class GraphBuilder {
     return { name };
   }
 
+  /** A constant that several places of the graph use, made once under a name of its own. */
+  shared(name: string, make: () => Value): Value {
+    const found = this.known.get(name) ?? make();
+    this.known.set(name, found);
+    return found;
+  }
+
   /** A float32 scalar. */
   scalar(value: number): Value {
     return this.constant("float32", [], Float32Array.of(value));

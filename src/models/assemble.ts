@@ -45,7 +45,7 @@ export interface ImageModelFiles {
   readonly vae: PartFiles<VaeConfig>;
   /** What the model's authors draw with. */
   readonly defaults: ModelDefaults;
-  /** How the model attends, as `scalekv calibrate` found it, where that lies beside the model. */
+  /** How the transformer attends, as `scalekv calibrate` found it, where that lies beside it. */
   readonly calibration?: Budget | undefined;
   /** Where what is made of the weights can be kept from one run to the next; absent where there is no such place. */
   readonly store?: WeightsStore | undefined;

@@ -4,8 +4,8 @@
  */
 import { join, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { requireModel, type Budget } from "../budget/budget.js";
-import { CALIBRATION_FILE, readCalibrationBeside } from "../budget/budget-file.js";
+import type { Budget } from "../budget/budget.js";
+import { readCalibrationBeside } from "../budget/budget-file.js";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { ModelError } from "../errors.js";
 import {
@@ -50,7 +50,8 @@ export interface ResolveOptions {
  * checkpoints, or a transformer's file with the other parts beside it. A name comes before a folder called the same,
  * which is then written `./NAME`.
  *
- * Errors: {@link ModelError} for an unknown name, a missing, doubled or wrong part; `CheckpointError` for a damaged file.
+ * Errors: {@link ModelError} for an unknown name, a missing, doubled or wrong part; `CheckpointError` for a damaged file,
+ * `BudgetError` for a damaged calibration beside it.
  */
 export function resolveModel(
   model: string | undefined,
@@ -63,10 +64,9 @@ export function resolveModel(
 export async function resolveModel(model = DEFAULT_MODEL, options: ResolveOptions = {}): Promise<ImageModelFiles> {
   const shelf = new Shelf(openCheckpoint);
   try {
-    const place = await locate(model);
-    const parts = await openParts(place, options, shelf);
-    const calibration = await readCalibrationBeside(folderOf(place));
-    if (calibration) requireModel(calibration, parts.infinity.config, `${folderOf(place)}/${CALIBRATION_FILE}`);
+    const parts = await openParts(await locate(model), options, shelf);
+    const { path, config } = parts.infinity;
+    const calibration = await readCalibrationBeside(path, config);
     return { name: model, ...parts, calibration, store: new WeightsFolder(), close: () => shelf.close() };
   } catch (error) {
     await shelf.close();
@@ -140,16 +140,15 @@ async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): P
  * Errors: {@link ModelError} for an unknown name, and for a published model that is not downloaded.
  */
 export async function modelFolder(model: string): Promise<string> {
-  return folderOf(await locate(model));
-}
-
-/** The calibration that lies beside a model, which is not opened; undefined where none does. Errors as of {@link modelFolder}. */
-export async function ownCalibration(model: string): Promise<Budget | undefined> {
-  return readCalibrationBeside(await modelFolder(model));
-}
-
-function folderOf({ folder, transformer = "" }: Place): string {
+  const { folder, transformer = "" } = await locate(model);
   return folder ?? dirname(transformer);
+}
+
+/** A model's own calibration, if it has one; nothing of the model is loaded. Errors as of {@link resolveModel}. */
+export async function ownCalibration(model: string, { vae }: ResolveOptions): Promise<Budget | undefined> {
+  const files = await resolveModel(model, { vae, textEncoder: false });
+  await files.close();
+  return files.calibration;
 }
 
 /** What messages call a place. */

@@ -2,6 +2,7 @@
 import { HUB_URL, HubApiError, listFiles, modelInfo, type ListFileEntry } from "@huggingface/hub";
 import { DownloadError } from "../errors.js";
 import type { HubFiles } from "./catalogue.js";
+import { variable } from "./environment.js";
 import { REVISION } from "./hub-cache.js";
 
 /** Where the hub is and who asks. */
@@ -38,11 +39,9 @@ export function contentAddress({ repo, commit, path }: HubFile, { endpoint }: Hu
 
 /** The public hub, or another by the environment: `HF_ENDPOINT` and `HF_TOKEN`, as all of Hugging Face's tools read them. */
 export function hubAccess(environment: NodeJS.ProcessEnv = process.env): HubAccess {
-  // An empty variable is one that is not set.
-  const variable = (name: string) => (environment[name] === "" ? undefined : environment[name]);
-  const token = variable("HF_TOKEN");
+  const token = variable("HF_TOKEN", environment);
   if (token?.startsWith("hf_") === false) throw new DownloadError("HF_TOKEN: an access token starts with hf_");
-  const endpoint = variable("HF_ENDPOINT") ?? HUB_URL;
+  const endpoint = variable("HF_ENDPOINT", environment) ?? HUB_URL;
   if (!/^https?:\/\/[^/]/.test(endpoint)) throw new DownloadError(`HF_ENDPOINT: ${endpoint} is not a web address`);
   return { endpoint: endpoint.replace(/\/+$/, ""), token };
 }

@@ -1,13 +1,23 @@
 /** What lies at a path. */
 import { stat } from "node:fs/promises";
+import { ModelError } from "../errors.js";
 
-/** The kind and size of what lies at a path; undefined where there is nothing. Links are followed. */
+/**
+ * The kind and size of what lies at a path; undefined where there is nothing. Links are followed. What cannot be looked at,
+ * such as a path too long for the system, is a {@link ModelError}.
+ */
 export async function lookAt(path: string): Promise<{ readonly folder: boolean; readonly size: number } | undefined> {
   try {
     const found = await stat(path);
     return { folder: found.isDirectory(), size: found.size };
   } catch (error) {
     if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
-    throw error;
+    throw unreadable(path, error);
   }
+}
+
+/** What the system says of a path that is there and cannot be read, in one line. */
+export function unreadable(path: string, error: unknown): ModelError {
+  const { code = "unknown" } = error as NodeJS.ErrnoException;
+  return new ModelError(`${path}: cannot be read (${code})`, { cause: error });
 }

@@ -2,9 +2,9 @@
  * The published networks behind metrics, single files on the web. They are kept where PyTorch's own hub keeps them and
  * under its names, so that what torchvision or pytorch-fid downloaded need not be downloaded again.
  */
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { ModelError } from "../errors.js";
+import { userCache, variable } from "./environment.js";
 import { lookAt } from "./paths.js";
 
 /** A file at an address of its own. */
@@ -54,10 +54,8 @@ export function networkNamed(name: string): NetworkName | undefined {
 
 /** The folder of PyTorch's hub: `TORCH_HOME`, or `torch` in the user's cache. */
 export function torchHubFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  // An empty variable is one that is not set.
-  const variable = (name: string): string | undefined => (environment[name] === "" ? undefined : environment[name]);
-  const cache = variable("XDG_CACHE_HOME") ?? join(homedir(), ".cache");
-  return join(variable("TORCH_HOME") ?? join(cache, "torch"), "hub", "checkpoints");
+  const torch = variable("TORCH_HOME", environment) ?? join(userCache(environment), "torch");
+  return join(torch, "hub", "checkpoints");
 }
 
 /** The path of a network's file; one that is not there is a {@link ModelError} that says how to get it. */

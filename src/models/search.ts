@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { INDEX } from "../checkpoint/sharded.js";
 import { CheckpointError, ModelError } from "../errors.js";
-import { lookAt } from "./paths.js";
+import { lookAt, unreadable } from "./paths.js";
 import type { Candidate, Shelf } from "./shelf.js";
 
 /** What a folder holds. */
@@ -20,7 +20,7 @@ export interface FolderContents {
 export async function searchFolder(folder: string, shelf: Shelf): Promise<FolderContents> {
   const candidates: Candidate[] = [];
   const others: string[] = [];
-  for (const path of await checkpointPaths(folder)) {
+  for (const path of await checkpointPaths(folder, (unread) => others.push(unread))) {
     try {
       const candidate = await shelf.open(path);
       if (candidate) candidates.push(candidate);
@@ -33,15 +33,32 @@ export async function searchFolder(folder: string, shelf: Shelf): Promise<Folder
   return { candidates, others };
 }
 
-/** The checkpoints in a folder and in the folders right below it, in the order of their names. */
-export async function checkpointPaths(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).sort();
+/**
+ * The checkpoints in a folder and in the folders right below it, in the order of their names. Of a folder below that
+ * cannot be read `onUnread` is told, with the reason; the folder itself must be readable, or a {@link ModelError} is thrown.
+ */
+export async function checkpointPaths(folder: string, onUnread?: (reason: string) => void): Promise<string[]> {
+  const names = await namesIn(folder);
   const paths = inOneFolder(folder, names);
   for (const name of names) {
     const below = join(folder, name);
-    if ((await lookAt(below))?.folder) paths.push(...inOneFolder(below, (await readdir(below)).sort()));
+    try {
+      if ((await lookAt(below))?.folder) paths.push(...inOneFolder(below, await namesIn(below)));
+    } catch (error) {
+      if (!(error instanceof ModelError)) throw error;
+      onUnread?.(error.message);
+    }
   }
   return paths;
+}
+
+/** Sorted. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
 }
 
 const CHECKPOINT = /\.(pth|pt|safetensors|bin)$/;

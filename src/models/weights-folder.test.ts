@@ -94,6 +94,7 @@ it("lies where the environment says", () => {
   expect(weightsFolderOptions({ XDG_CACHE_HOME: "/x" })).toEqual({ folder: "/x/scalekv/weights", limit: 2 ** 34 });
   const named = { SCALEKV_CACHE: "/y", SCALEKV_CACHE_LIMIT: "1.5GiB", XDG_CACHE_HOME: "/x" };
   expect(weightsFolderOptions(named)).toEqual({ folder: "/y/weights", limit: 1.5 * 2 ** 30 });
+  expect(weightsFolderOptions({ SCALEKV_CACHE: "", XDG_CACHE_HOME: "" })).toEqual(weightsFolderOptions({}));
   expect(weightsFolderOptions({}).folder).toMatch(/\.cache\/scalekv\/weights$/);
   expect(() => weightsFolderOptions({ SCALEKV_CACHE_LIMIT: "12" })).toThrow(
     "SCALEKV_CACHE_LIMIT 12: not a size, such as 512MiB or 16GiB",

@@ -8,10 +8,10 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, realpath, rename, rm, stat, utimes, type FileHandle } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { OptionError } from "../errors.js";
 import type { KeptWeights, WeightsStore } from "../graph/externals.js";
+import { userCache, variable } from "./environment.js";
 
 /** Names the folder; default: `scalekv` in `XDG_CACHE_HOME` or `~/.cache`. */
 export const FOLDER_VARIABLE = "SCALEKV_CACHE";
@@ -39,8 +39,8 @@ export interface WeightsFolderOptions {
 
 /** The folder and the limit that the environment names. A limit that is no size is an {@link OptionError}. */
 export function weightsFolderOptions(environment = process.env): WeightsFolderOptions {
-  const cache = environment.XDG_CACHE_HOME ?? join(homedir(), ".cache");
-  const folder = join(environment[FOLDER_VARIABLE] ?? join(cache, "scalekv"), "weights");
+  const cache = variable(FOLDER_VARIABLE, environment) ?? join(userCache(environment), "scalekv");
+  const folder = join(cache, "weights");
   const wanted = environment[LIMIT_VARIABLE];
   return { folder, limit: wanted === undefined ? DEFAULT_LIMIT : parseLimit(wanted) };
 }
@@ -61,10 +61,10 @@ export class WeightsFolder implements WeightsStore {
     const folder = await this.prepared();
     const hash = createHash("sha256").update(identity).digest("hex");
     const path = join(folder, hash + SUFFIX);
-    if (await isWhole(path, hash, size)) {
-      // Its times say when it was last of use.
+    if (await this.explained(() => isWhole(path, hash, size))) {
+      // Its times say when it was last of use; of another user's file they cannot be set.
       const now = new Date();
-      await utimes(path, now, now);
+      await utimes(path, now, now).catch(() => undefined);
     } else {
       await this.write(folder, path, header(hash, size), await make());
     }

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { writeBudget } from "../../src/budget/budget-file.js";
 import type { Budget } from "../../src/budget/budget.js";
 import { readFloat32 } from "../../src/checkpoint/read.js";
-import { BudgetError } from "../../src/errors.js";
+import { BudgetError, ModelError } from "../../src/errors.js";
 import { resolveModel } from "../../src/models/folder.js";
 import { scheduleFor } from "../../src/models/infinity/schedule.js";
 import { openTextEncoder } from "../../src/models/text-encoder.js";
@@ -95,7 +95,7 @@ describe("a folder", () => {
   it("has the calibration that lies beside the transformer, which must be of its sizes and whole", () =>
     inTemporaryFolder(async (folder) => {
       await cp(PATCHIFY, folder, { recursive: true });
-      const path = join(folder, "calibration.json");
+      const path = join(folder, "infinity.calibration.json");
       const calibrationOf = async (): Promise<Budget | undefined> => {
         const model = await resolveModel(join(folder, "infinity.pth"), withoutText);
         await model.close();
@@ -109,8 +109,22 @@ describe("a folder", () => {
       await writeBudget(path, madeUpCalibration({ model: { depth: 3, heads: 4, width: 128 }, maps }));
       const sizes = "made for depth 3, 4 heads, width 128; the model has depth 4, 4 heads, width 128";
       await expect(calibrationOf()).rejects.toThrow(new BudgetError(`${path}: ${sizes}`));
+      // Another transformer's is not this one's.
+      await rename(path, join(folder, "other.calibration.json"));
+      expect(await calibrationOf()).toBeUndefined();
       await writeFile(path, "{");
       await expect(calibrationOf()).rejects.toThrow(new BudgetError(`${path}: is not JSON`));
+    }));
+
+  it("passes over a folder below that cannot be read, and names one that is asked for", () =>
+    inTemporaryFolder(async (folder) => {
+      await cp(PATCHIFY, folder, { recursive: true });
+      await symlink("loop", join(folder, "loop"));
+      await (await resolveModel(folder, withoutText)).close();
+      const loop = join(folder, "loop");
+      await expect(resolveModel(loop, withoutText)).rejects.toThrow(new ModelError(`${loop}: cannot be read (ELOOP)`));
+      const long = "a".repeat(300);
+      await expect(resolveModel(long)).rejects.toThrow(new ModelError(`${long}: cannot be read (ENAMETOOLONG)`));
     }));
 
   it("closes every file it opened", async () => {

@@ -45,7 +45,7 @@ export function adaptive({ capacities }: AdaptiveOptions): Policy {
       const first = historyAfter(run.maps)[FIRST_SCALES - 1] ?? 0;
       const window = (_: number, capacity: number, length: number): number[] =>
         firstAndLatest(Math.min(first, Math.max(1, Math.floor(capacity / 2))), 0, length);
-      const decide = keepHeavyHitters(run, { capacities, observers: OBSERVERS, window });
+      const decide = keepHeavyHitters(run, { capacities, observers: OBSERVERS, window, cumulative: false });
       return planEvictions(run, decide, { ...GIVEN_ATTENTION, cumulative: false, rounds: ROUNDS, merge: LEAST_COSINE });
     },
   };

@@ -23,8 +23,11 @@
 import { planEvictions, type CacheRun, type Plan, type Policy, type Scoring } from "../policy.js";
 import { observationWindow } from "../window.js";
 
-/** Which scoring rule: that of the published code or that of the paper. */
-export type ScaleKVScoring = "reference" | "paper";
+/** Scoring rules: that of the published code, and that of the paper. */
+export const SCORINGS = ["reference", "paper"] as const;
+
+/** One of {@link SCORINGS}. */
+export type ScaleKVScoring = (typeof SCORINGS)[number];
 
 /** What ScaleKV keeps. */
 export interface ScaleKVOptions {
@@ -42,7 +45,7 @@ export interface ScaleKVOptions {
 /** Neighbours that scores are pooled over, in the published code. */
 const POOL_SIZE = 5;
 
-const SCORINGS: Readonly<Record<ScaleKVScoring, Scoring>> = {
+const RULES: Readonly<Record<ScaleKVScoring, Scoring>> = {
   reference: {
     queries: "projected",
     contribution: "logit",
@@ -59,7 +62,7 @@ const SCORINGS: Readonly<Record<ScaleKVScoring, Scoring>> = {
 
 /** ScaleKV under given capacities. */
 export function scalekv(options: ScaleKVOptions): Policy {
-  const rule = SCORINGS[options.scoring ?? "paper"];
+  const rule = RULES[options.scoring ?? "paper"];
   const scoring = { ...rule, pooling: options.pooling ?? rule.pooling };
   return { name: "scalekv", plan: (run) => plan(run, options, scoring) };
 }
