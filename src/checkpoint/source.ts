@@ -46,17 +46,3 @@ export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   };
   return source;
 }
-
-/** A blob (a file the user chose in a browser) as a source. */
-export function blobSource(name: string, blob: Blob): ByteSource {
-  const source: ByteSource = {
-    name,
-    size: blob.size,
-    async read(offset, length) {
-      checkRange(source, offset, length);
-      return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
-    },
-    close: () => Promise.resolve(),
-  };
-  return source;
-}

@@ -73,11 +73,3 @@ export function sliceRows(tensor: StoredTensor, start: number, end: number): Sto
     offset: tensor.offset + skip,
   };
 }
-
-/** The same elements under another shape; the tensor must be contiguous. */
-export function reshape(tensor: StoredTensor, shape: readonly number[]): StoredTensor {
-  if (!isContiguous(tensor) || elementCount(shape) !== elementCount(tensor.shape)) {
-    throw new RangeError(`${tensor.name}: [${tensor.shape.join(", ")}] cannot be seen as [${shape.join(", ")}]`);
-  }
-  return { ...tensor, shape, strides: rowMajorStrides(shape) };
-}

@@ -63,7 +63,7 @@ describe("describeProgress", () => {
 
   it("ends every stage at 1", () => {
     const map = { height: 1, width: 1 };
-    expect(describeProgress({ stage: "load", part: "vae", done: 2, total: 2 })[0]).toBe(1);
+    expect(describeProgress({ stage: "load", part: "transformer", done: 2, total: 2 })[0]).toBe(1);
     expect(describeProgress({ stage: "text", layer: 3, layers: 3 })[0]).toBe(1);
     expect(describeProgress({ stage: "scale", scale: 7, scales: 7, map, layer: 4, layers: 4 })[0]).toBe(1);
     expect(describeProgress({ stage: "vae", image: 2, images: 2 })[0]).toBe(1);

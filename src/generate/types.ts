@@ -1,6 +1,6 @@
 /**
- * What a caller gives to the pipeline and what comes back. The library, the command line, the server and the page all
- * speak in these types; the engine behind them is `pipeline.ts`.
+ * What a caller gives to the pipeline and what comes back. The library and the command line both speak in
+ * these types; the engine behind them is `pipeline.ts`.
  */
 import type { ImageSize, PixelClass, ScaleSize } from "../models/infinity/schedule.js";
 import type { CachePolicyOptions, RolesFrom } from "../cache/registry.js";
@@ -208,7 +208,7 @@ export interface CacheReport {
 /** One part of a model is loaded, `done` of `total` pieces. */
 export interface LoadProgress {
   readonly stage: "load";
-  readonly part: "text encoder" | "transformer" | "vae";
+  readonly part: "text encoder" | "transformer";
   readonly done: number;
   readonly total: number;
 }
@@ -238,7 +238,8 @@ export interface Draw {
  * its transformer's address, with those of the other parts in the options. Addresses are relative to the page.
  *
  * Errors: `ModelError` (unknown model, missing files, a wrong partner), `CheckpointError` (a damaged file),
- * `DeviceError` (a device that is not here), `DownloadError` (a file that cannot be fetched), `OptionError`.
+ * `DeviceError` (a device that is not here), `DownloadError` (a file that cannot be fetched), `BudgetError` (a damaged calibration
+ * beside the model), `OptionError`.
  *
  * @example
  * const parts = { vae: "models/tiny/vae.pth", textEncoder: "models/tiny/t5/" };
@@ -246,7 +247,7 @@ export interface Draw {
  */
 export type Pipeline = (task: Task, model: string, options?: PipelineOptions) => Promise<Draw>;
 
-/** Runs one parity case of the form found in `golden/cases` and writes its tensors to `out`. */
+/** Runs one parity case of the form found in `test/golden/cases` and writes its tensors to `out`. */
 export type TraceCase = (
   model: string,
   caseFolder: string,
