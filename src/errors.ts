@@ -38,6 +38,11 @@ export class BudgetError extends ScaleKVError {
   override readonly name = "BudgetError";
 }
 
+/** A model was disposed of while it was at work, or is asked for more afterwards. */
+export class DisposedError extends ScaleKVError {
+  override readonly name = "DisposedError";
+}
+
 /** A sampling folder is damaged, or holds the pictures of another run than the one that is asked for. */
 export class SamplingError extends ScaleKVError {
   override readonly name = "SamplingError";

@@ -3,6 +3,7 @@
  * of each serves all layers and all images of a model; each is made when first needed.
  */
 import type { GraphModel } from "../graph/model.js";
+import { disposeAll } from "../runtime/dispose.js";
 import { Session, type SessionOptions, type Tensors } from "../runtime/session.js";
 import { float32, int64, type Tensor } from "../runtime/tensor.js";
 import { buildAppend, buildKeep, buildNarrow, buildSelect } from "./commit-graph.js";
@@ -74,9 +75,10 @@ export class Committer {
 
   /** Frees the sessions. */
   async dispose(): Promise<void> {
-    const sessions = await Promise.all(this.sessions.values());
+    const made = await Promise.allSettled(this.sessions.values());
     this.sessions.clear();
-    for (const session of sessions) await session.dispose();
+    // Of one that could not be made there is nothing to free, and whoever wanted it was told.
+    await disposeAll(made.flatMap((each) => (each.status === "fulfilled" ? [each.value] : [])));
   }
 
   private session(name: string, build: () => Promise<GraphModel>): Promise<Session> {
@@ -84,6 +86,8 @@ export class Committer {
     if (found) return found;
     const made = build().then((model) => Session.create(model, this.options));
     this.sessions.set(name, made);
+    // Asking again tries again.
+    made.catch(() => this.sessions.delete(name));
     return made;
   }
 }

@@ -49,9 +49,18 @@ export async function openFile(path: string): Promise<ByteSource> {
   try {
     const real = await realpath(path);
     const handle = await open(real, "r");
-    const { size } = await handle.stat();
-    return new FileSource(path, real, size, handle);
+    return new FileSource(path, real, await sizeOf(handle), handle);
   } catch (error) {
     throw new CheckpointError(`${path}: cannot be opened (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
+  }
+}
+
+/** The file's size in bytes; where it cannot be had the file is closed. */
+async function sizeOf(handle: FileHandle): Promise<number> {
+  try {
+    return (await handle.stat()).size;
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }

@@ -53,7 +53,7 @@ export async function openHttp(address: string): Promise<ByteSource> {
 
 /** The whole file at an absolute address, for small ones; errors as {@link openHttp}'s. */
 export async function fetchText(address: string): Promise<string> {
-  return new TextDecoder().decode(await bodyOf(await fetchFile(address), address));
+  return new TextDecoder().decode(await boundedBody(await fetchFile(address), address));
 }
 
 /** Whether the server says that there is no such file; what else may be wrong with it shows when it is opened. */
@@ -87,7 +87,7 @@ function totalSize(response: Response): number | undefined {
 /** An answer that is the file itself, although a range was asked for. */
 async function wholeFile(address: string, response: Response): Promise<Uint8Array> {
   const size = Number(response.headers.get("Content-Length") ?? 0);
-  if (size <= MAX_WHOLE_BYTES) return bodyOf(response, address);
+  if (size <= MAX_WHOLE_BYTES) return boundedBody(response, address);
   await response.body?.cancel();
   throw new DownloadError(
     `${address}: the server sends no ranges of files, and ${size} bytes are more than the ${MAX_WHOLE_BYTES} fetched whole`,
@@ -98,8 +98,46 @@ async function bodyOf(response: Response, address: string): Promise<Uint8Array> 
   try {
     return new Uint8Array(await response.arrayBuffer());
   } catch (error) {
-    throw new DownloadError(`${address}: the transfer broke off (${reasonOf(error)})`);
+    throw brokeOff(address, error);
   }
+}
+
+/**
+ * A body of at most {@link MAX_WHOLE_BYTES}, counted while they come: a server need not tell a size, and what it tells of
+ * a compressed body is another one.
+ */
+async function boundedBody(response: Response, address: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    // Not every browser's streams can be iterated over.
+    const reader = response.body?.getReader();
+    for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+      parts.push(part.value);
+      length += part.value.byteLength;
+      if (length <= MAX_WHOLE_BYTES) continue;
+      await reader?.cancel();
+      break;
+    }
+  } catch (error) {
+    throw brokeOff(address, error);
+  }
+  if (length <= MAX_WHOLE_BYTES) return joined(parts, length);
+  throw new DownloadError(`${address}: more bytes come than the ${MAX_WHOLE_BYTES} fetched whole`);
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  for (const part of parts) {
+    bytes.set(part, filled);
+    filled += part.byteLength;
+  }
+  return bytes;
+}
+
+function brokeOff(address: string, error: unknown): DownloadError {
+  return new DownloadError(`${address}: the transfer broke off (${reasonOf(error)})`);
 }
 
 /** Node hides the reason of "fetch failed" one level down; browsers tell none. */

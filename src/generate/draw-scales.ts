@@ -97,19 +97,25 @@ async function runLayers(
     time,
   };
   let x = start;
-  for (let layer = 0; layer < transformer.config.depth; layer++) {
-    drawing.checkpoint();
-    const { y, kept } = await transformer.layer(layer, x, context);
-    if (kept) drawing.onKept?.(scale, layer, kept);
-    x = y;
-    // The state, its keys and its values each leave a copy behind; where tokens were chosen, so do they, and the layer's
-    // cache from before.
-    const copies = 3 * y.size * Float32Array.BYTES_PER_ELEMENT;
-    await garbage.add(kept ? copies + (2 * cache.bytes) / transformer.config.depth : copies);
-    if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
-    drawing.onLayer?.(scale, layer);
+  try {
+    for (let layer = 0; layer < transformer.config.depth; layer++) {
+      drawing.checkpoint();
+      const { y, kept } = await transformer.layer(layer, x, context);
+      x = y;
+      if (kept) drawing.onKept?.(scale, layer, kept);
+      // The state, its keys and its values each leave a copy behind; where tokens were chosen, so do they, and the
+      // layer's cache from before.
+      const copies = 3 * y.size * Float32Array.BYTES_PER_ELEMENT;
+      await garbage.add(kept ? copies + (2 * cache.bytes) / transformer.config.depth : copies);
+      if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
+      drawing.onLayer?.(scale, layer);
+    }
+    return x;
+  } catch (error) {
+    // A layer or the guidance that failed has disposed of it already; a second time does no harm.
+    x.dispose();
+    throw error;
   }
-  return x;
 }
 
 /** Temperature and guidance: from the logits of all rows to those of each image, [tokens, bits, 2]. */

@@ -19,6 +19,7 @@ import { pixelsPerToken } from "../models/pairing.js";
 import { t5LayerBytes } from "../models/t5/config.js";
 import { T5Encoder } from "../models/t5/encoder.js";
 import { chooseDevice, keepsOutputs, type Device } from "../runtime/device.js";
+import { disposeAll } from "../runtime/dispose.js";
 import { processMemoryIfTold } from "../runtime/memory.js";
 import { configureWasm } from "../runtime/ort.js";
 import { totalTokens } from "../models/infinity/schedule.js";
@@ -77,6 +78,8 @@ export class Engine {
     const files = await open(name, { vae, textEncoder });
     let encoder: T5Encoder | undefined;
     try {
+      // Opening has no signal of its own.
+      signal?.throwIfAborted();
       checkCalibration(cache, files.calibration);
       const tokenizer = await loadTokenizer(files.textEncoder);
       encoder = await loadEncoder(files, device, options);
@@ -89,8 +92,7 @@ export class Engine {
       });
       return new Engine(files, device, weights, tokenizer, encoder, model, cache);
     } catch (error) {
-      await encoder?.dispose();
-      await files.close();
+      await Promise.allSettled([encoder?.dispose(), files.close()]);
       throw error;
     }
   }
@@ -159,8 +161,7 @@ export class Engine {
 
   /** Frees all sessions and closes the files. */
   async dispose(): Promise<void> {
-    await this.encoder.dispose();
-    await this.model.dispose();
+    await disposeAll([this.encoder, this.model]);
   }
 
   private settings(options: DrawOptions, images: number): Settings {
@@ -239,7 +240,7 @@ function checkLoading({ threads, weights, storage }: LoadingOptions): void {
   if (!WEIGHT_TYPES.includes(weights))
     throw new OptionError(`weights ${weights}: not one of ${WEIGHT_TYPES.join(", ")}`);
   if (storage !== undefined && !STORAGE_TYPES.includes(storage))
-    throw new OptionError(`storage ${String(storage)}: not one of ${STORAGE_TYPES.join(", ")}`);
+    throw new OptionError(`storage ${storage as string}: not one of ${STORAGE_TYPES.join(", ")}`);
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))
     throw new OptionError(`threads ${threads}: not a whole number from 1`);
 }

@@ -18,6 +18,7 @@ import { lookupIn } from "../models/lookup.js";
 import { historyTokens, mapTokens, totalTokens } from "../models/infinity/schedule.js";
 import { joinTexts, type TextCondition, type TextRows } from "../models/infinity/text.js";
 import { Transformer, type TransformerOptions } from "../models/infinity/transformer.js";
+import { disposeAll } from "../runtime/dispose.js";
 import { drawScales, MOST_GARBAGE, type ChooseBits } from "./draw-scales.js";
 import type { Recorder } from "./recorder.js";
 import { sampleBits } from "./sampling.js";
@@ -74,8 +75,9 @@ export class ImageModel {
   ): Promise<ImageModel> {
     const { infinity, vae } = files;
     const lookup = lookupIn(infinity.tensors, infinity.path);
-    const transformer = await Transformer.load(infinity.config, lookup, options, onPiece);
+    // It holds nothing yet, so that it may fail while nothing else does.
     const decoder = new Vae(vae.config, lookupIn(vae.tensors, vae.path), options);
+    const transformer = await Transformer.load(infinity.config, lookup, options, onPiece);
     return new ImageModel(files, transformer, decoder, options.storage ?? "fp32");
   }
 
@@ -91,7 +93,7 @@ export class ImageModel {
     const plan = (batch.policy ?? full).plan(this.cacheRun(settings));
     const cache = this.transformer.makeCache(text.rows, plan);
     const codes = await this.drawCodes(batch, text, cache);
-    const images = await this.vae.decode(codes.summed);
+    const images = await this.vae.decode(codes.summed, batch.checkpoint);
     await recorder.mark("vae", 0);
     const working = this.transformer.workingBytes(text.rows, plan, mapTokens(settings.schedule.maps.at(-1)!));
     return {
@@ -111,9 +113,7 @@ export class ImageModel {
 
   /** Frees the sessions and closes the files. */
   async dispose(): Promise<void> {
-    await this.transformer.dispose();
-    await this.vae.dispose();
-    await this.files.close();
+    await disposeAll([this.transformer, this.vae, { dispose: () => this.files.close() }]);
   }
 
   /** The codes of all scales, summed; frees the cache. */
@@ -201,11 +201,11 @@ export class ImageModel {
   }
 
   private async afterScale(batch: Batch, cache: KvCache, codes: CodeAccumulator, scale: number): Promise<void> {
-    const { recorder, settings, onPreview } = batch;
+    const { recorder, settings, checkpoint, onPreview } = batch;
     const { maps } = settings.schedule;
     await recorder.mark(`scale ${scale + 1}`, cache.bytes, maps[scale]);
     if (!onPreview || scale === maps.length - 1) return;
-    await onPreview(scale, () => this.vae.preview(codes.summed));
+    await onPreview(scale, () => this.vae.preview(codes.summed, checkpoint));
     await recorder.mark(`preview ${scale + 1}`, cache.bytes);
   }
 }

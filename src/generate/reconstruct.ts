@@ -4,6 +4,7 @@
  */
 import { mapSize } from "../models/bsq-vae/codes.js";
 import { Vae } from "../models/bsq-vae/vae.js";
+import type { ImageModelFiles } from "../models/assemble.js";
 import { resolveModel } from "../models/folder.js";
 import { imageSize, scheduleFor, type ImageSize, type PixelClass, type Schedule } from "../models/infinity/schedule.js";
 import { lookupIn } from "../models/lookup.js";
@@ -46,6 +47,19 @@ export async function reconstruct(
   options: ReconstructOptions = {},
 ): Promise<Reconstruction> {
   const files = await resolveModel(model, { vae: options.vae, textEncoder: false });
+  try {
+    return await reconstructWith(files, ratio, load, options);
+  } finally {
+    await files.close();
+  }
+}
+
+async function reconstructWith(
+  files: ImageModelFiles,
+  ratio: number,
+  load: (size: ImageSize) => Promise<RgbLevels>,
+  options: ReconstructOptions,
+): Promise<Reconstruction> {
   const { config, tensors, path } = files.vae;
   const vae = new Vae(config, lookupIn(tensors, path), { device: chooseDevice(options.device ?? "auto") });
   try {
@@ -57,6 +71,5 @@ export async function reconstruct(
     return { schedule, original, image: { height, width, data }, bits };
   } finally {
     await vae.dispose();
-    await files.close();
   }
 }

@@ -229,7 +229,7 @@ export type DrawProgress =
 /** A loaded model: draws one image, or one batch of different prompts. */
 export interface Draw {
   (prompts: string | readonly string[], options?: DrawOptions): Promise<DrawResult>;
-  /** Frees the model's sessions and closes its files. */
+  /** Frees the model's sessions and closes its files. What is under way, and later calls, reject with a `DisposedError`. */
   dispose(): Promise<void>;
 }
 

@@ -46,8 +46,11 @@ export async function inspect(path: string): Promise<Inspection[]> {
   const inspections: Inspection[] = [];
   for (const each of paths) {
     const checkpoint = await openCheckpoint(each);
-    inspections.push(describe(checkpoint));
-    await closeCheckpoint(checkpoint);
+    try {
+      inspections.push(describe(checkpoint));
+    } finally {
+      await closeCheckpoint(checkpoint);
+    }
   }
   return inspections;
 }

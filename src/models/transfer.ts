@@ -119,6 +119,8 @@ class Download {
     const { access, signal } = this.options;
     try {
       const response = await this.request();
+      // What else a refusal says is not read, and would keep the connection.
+      if (!response.ok) await response.body?.cancel();
       if (response.status === 429 || response.status >= 500) return `status ${response.status}`;
       if (!response.ok || !response.body) throw refusal(response.status, this.file.path, access.endpoint);
       // A server that knows no ranges sends the file from its start.

@@ -4,6 +4,7 @@
  * is computed twice. Everything else is as large as a strip.
  */
 import { keepsOutputs } from "../../runtime/device.js";
+import { disposeAll, type Owner } from "../../runtime/dispose.js";
 import type { SessionOptions } from "../../runtime/session.js";
 import { values } from "../../runtime/tensor.js";
 import type { Lookup } from "../lookup.js";
@@ -51,13 +52,16 @@ export class Chain {
     });
   }
 
-  /** Runs all steps on a map of one item and hands the result over, strip by strip, from the top. */
-  async run(map: FeatureMap, take: (strip: Float32Array) => void): Promise<void> {
+  /**
+   * Runs all steps on a map of one item and hands the result over, strip by strip, from the top. `checkpoint` is asked
+   * before every strip of every step, and ends the run by throwing.
+   */
+  async run(map: FeatureMap, take: (strip: Float32Array) => void, checkpoint?: () => void): Promise<void> {
     const rowBytes = widestRow(this.steps) * map.width * Float32Array.BYTES_PER_ELEMENT;
     const mostRows = Math.floor(this.stripBytes / rowBytes);
     let state: Between = { x: this.cut(map, mostRows), mostRows, kept: undefined, statistics: undefined };
     try {
-      for (const stage of this.stages) state = await (await stage.get()).run(state);
+      for (const stage of this.stages) state = await (await stage.get()).run(state, checkpoint);
       for (let place = 0; place < state.x.length; place++) take(values(state.x.at(place)));
     } finally {
       state.x.dispose();
@@ -67,7 +71,7 @@ export class Chain {
 
   /** Frees whatever was loaded. */
   async dispose(): Promise<void> {
-    for (const stage of this.stages) await stage.dispose();
+    await disposeAll(this.stages);
   }
 
   private cut(map: FeatureMap, mostRows: number): StripMap {
@@ -82,7 +86,7 @@ export class Chain {
 }
 
 /** Something that is loaded when first asked for. A failed load is forgotten, so that asking again tries again. */
-class Lazy<T extends { dispose(): Promise<void> }> {
+class Lazy<T extends Owner> {
   private loading: Promise<T> | undefined;
 
   constructor(private readonly load: () => Promise<T>) {}

@@ -45,8 +45,11 @@ export class Stage {
     return new Stage(step, await Session.create(graph, { ...options, outputs }), norm, measured);
   }
 
-  /** Runs the step over all strips, freeing what is needed no longer. On an error what is left of the input stays. */
-  async run(input: Between): Promise<Between> {
+  /**
+   * Runs the step over all strips, freeing what is needed no longer; `checkpoint` is asked before each. On an error what
+   * is left of the input stays.
+   */
+  async run(input: Between, checkpoint?: () => void): Promise<Between> {
     const { keep, out } = this.step;
     const x = new StripMap();
     const kept = keep === "input" ? input.x : keep && new StripMap();
@@ -54,6 +57,7 @@ export class Stage {
     const affine = this.norm && input.statistics?.affine(this.norm);
     try {
       for (let place = 0; place < input.x.length; place++) {
+        checkpoint?.();
         const outputs = await this.session.run(this.feeds(input, place, affine));
         x.push(outputs.y!);
         if (outputs.rest) pushOrFree(x, outputs.rest);

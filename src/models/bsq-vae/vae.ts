@@ -3,6 +3,7 @@
  * runs need only the one and not before the last scale. Images pass one at a time and in strips, which bounds the memory.
  */
 import { ModelError, OptionError } from "../../errors.js";
+import { disposeAll } from "../../runtime/dispose.js";
 import type { Lookup } from "../lookup.js";
 import { Chain, type ChainOptions } from "./chain.js";
 import type { VaeConfig } from "./config.js";
@@ -33,27 +34,28 @@ export class Vae {
 
   /**
    * The images of summed codes [batch, d, H, W], H · stride by W · stride pixels. Codes of another number of bits are a
-   * {@link ModelError}.
+   * {@link ModelError}. `checkpoint` is asked before every strip and throws once the caller has given up.
    */
-  async decode(codes: FeatureMap): Promise<RgbImages> {
+  async decode(codes: FeatureMap, checkpoint?: () => void): Promise<RgbImages> {
     this.checkChannels(codes);
     const { height, width } = this.pixels(codes);
     const data = new Uint8Array(codes.batch * height * width * COLOURS);
     let filled = 0;
     for (let item = 0; item < codes.batch; item++) {
-      await this.decoder.run(itemOf(codes, item), (planes) => {
+      const take = (planes: Float32Array): void => {
         toLevels(planes, data.subarray(filled, filled + planes.length));
         filled += planes.length;
-      });
+      };
+      await this.decoder.run(itemOf(codes, item), take, checkpoint);
     }
     return { batch: codes.batch, height, width, data };
   }
 
   /** Small images of the codes so far: averaged down until the longer side is at most 256 pixels, then decoded. */
-  preview(codes: FeatureMap): Promise<RgbImages> {
+  preview(codes: FeatureMap, checkpoint?: () => void): Promise<RgbImages> {
     const factor = Math.min(1, PREVIEW_SIDE / this.config.stride / Math.max(codes.height, codes.width));
     const fit = (positions: number): number => Math.max(1, Math.round(positions * factor));
-    return this.decode(resizeArea(codes, { height: fit(codes.height), width: fit(codes.width) }));
+    return this.decode(resizeArea(codes, { height: fit(codes.height), width: fit(codes.width) }), checkpoint);
   }
 
   /**
@@ -89,8 +91,7 @@ export class Vae {
 
   /** Frees whatever was loaded. */
   async dispose(): Promise<void> {
-    await this.decoder.dispose();
-    await this.encoder.dispose();
+    await disposeAll([this.decoder, this.encoder]);
   }
 
   private pixels({ height, width }: MapSize): MapSize {

@@ -16,6 +16,7 @@ import type { GraphModel, WeightType } from "../../graph/model.js";
 import { OptionError } from "../../errors.js";
 import type { Clock } from "../../runtime/clock.js";
 import { keepsOutputs } from "../../runtime/device.js";
+import { disposeAll } from "../../runtime/dispose.js";
 import { probeTarget } from "../../runtime/probe.js";
 import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
@@ -113,7 +114,7 @@ export class Transformer {
       const committer = new Committer({ ...slot, target }, resident);
       return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head, committer, headwise);
     } catch (error) {
-      await Promise.all(loaded.map((session) => session.dispose()));
+      await Promise.allSettled(loaded.map((session) => session.dispose()));
       throw error;
     }
   }
@@ -166,24 +167,39 @@ export class Transformer {
     return new WatchingCache(this.makeCache(rows, full.plan(run)), this.committer, { ...run, rows });
   }
 
-  /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed. */
+  /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed, even by a failure. */
   async layer(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
+    if (this.onDevice) return this.layerOnDevice(layer, x, context);
     const { cache, scale, remember, time } = context;
-    const feeds = this.layerFeeds(layer, x, context);
-    const run = (into?: Readonly<Record<string, Tensor | null>>): Promise<Tensors> =>
-      this.layers[layer]!.run(feeds, into);
-    if (this.onDevice) {
-      // All outputs are asked for even where the cache is not kept: the Node binding reuses the last run's tensor, of
-      // another shape, for an output that is left out.
-      const { y, ...rest } = await run();
-      x.dispose();
-      if (remember) await time("cache", () => cache.commit(layer, scale, rest));
-      Object.values(rest).forEach((tensor) => tensor.dispose());
-      return { y: y!, kept: undefined };
-    }
     const y = float32(new Float32Array(x.size), x.dims);
-    const outputs = await run({ y, ...(remember ? cache.outputs(layer, scale) : {}) });
+    const into = { y, ...(remember ? cache.outputs(layer, scale) : {}) };
+    const outputs = await this.layers[layer]!.run(this.layerFeeds(layer, x, context), into);
     return { y, kept: remember ? await time("cache", () => cache.commit(layer, scale, outputs)) : undefined };
+  }
+
+  private async layerOnDevice(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
+    const { cache, scale, remember, time } = context;
+    // All outputs are asked for even where the cache is not kept: the Node binding reuses the last run's tensor, of
+    // another shape, for an output that is left out.
+    const { y, ...rest } = await this.consume(x, () => this.layers[layer]!.run(this.layerFeeds(layer, x, context)));
+    try {
+      if (remember) await time("cache", () => cache.commit(layer, scale, rest));
+    } catch (error) {
+      y!.dispose();
+      throw error;
+    } finally {
+      Object.values(rest).forEach((tensor) => tensor.dispose());
+    }
+    return { y: y!, kept: undefined };
+  }
+
+  /** Does the work that reads a state last, and frees it; on the host the collector does. */
+  private async consume(x: Tensor, work: () => Promise<Tensors>): Promise<Tensors> {
+    try {
+      return await work();
+    } finally {
+      if (this.onDevice) x.dispose();
+    }
   }
 
   private layerFeeds(layer: number, x: Tensor, { text, tokens, rotary, cache, scale }: ScaleContext): Tensors {
@@ -202,17 +218,15 @@ export class Transformer {
     };
   }
 
-  /** Guidance on the hidden state: both halves of `x` [2 · batch, tokens, C] become their guided mix. */
+  /** Guidance on the hidden state: both halves of `x` [2 · batch, tokens, C], which is consumed, become their guided mix. */
   async guide(x: Tensor, guidance: number): Promise<Tensor> {
-    const { y } = await this.guidance.run({ x, guidance: float32(Float32Array.of(guidance), []) });
-    if (this.onDevice) x.dispose();
-    return y!;
+    const feeds = { x, guidance: float32(Float32Array.of(guidance), []) };
+    return (await this.consume(x, () => this.guidance.run(feeds))).y!;
   }
 
   /** Logits [rows, tokens, 2 · bits] of the rows; `x` is consumed. */
   async logits(x: Tensor, { headModulation }: TextRows): Promise<Float32Array> {
-    const { logits } = await this.head.run({ x, modulation: headModulation });
-    if (this.onDevice) x.dispose();
+    const { logits } = await this.consume(x, () => this.head.run({ x, modulation: headModulation }));
     return values(logits!);
   }
 
@@ -223,8 +237,7 @@ export class Transformer {
 
   /** Frees all sessions. */
   async dispose(): Promise<void> {
-    await this.committer.dispose();
-    await Promise.all(this.sessions.map((session) => session.dispose()));
+    await disposeAll([this.committer, ...this.sessions]);
   }
 
   private get sessions(): Session[] {
