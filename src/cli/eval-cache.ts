@@ -1,7 +1,7 @@
 /** `scalekv eval cache`: cache policies side by side on many prompts, measured against the full cache. */
 import { Command } from "commander";
 import { parseAmount } from "../budget/amount.js";
-import { checkCalibration, POLICY_NAMES, isHeadwise, type PolicyName } from "../cache/registry.js";
+import { POLICY_NAMES, isHeadwise, type PolicyName } from "../cache/registry.js";
 import { STORAGE_TYPES, type StorageType } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
 import { compareCaches, REFERENCE } from "../evaluation/cache-comparison.js";
@@ -11,9 +11,9 @@ import { summarize, type Summary } from "../evaluation/outcomes.js";
 import { DECIBELS, FOLLOWED, plotSvg } from "../evaluation/plot.js";
 import type { Pipeline } from "../generate/types.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
-import { ownCalibration } from "../models/folder.js";
 import { readPrompts } from "../sampling/prompt-sets/read.js";
 import { addImageFlags, deviceOption, drawOptions, readBudgetFile, type DrawFlags } from "./draw-flags.js";
+import { calibrationHash, lookAtModel, settleCache } from "./evaluated-model.js";
 import { EvaluationFolder } from "./evaluation-folder.js";
 import { formatSummaries, markdownSummaries } from "./evaluation-report.js";
 import { interruptible } from "./interrupt.js";
@@ -95,13 +95,20 @@ async function evaluateCaches(flags: EvalCacheFlags, load: () => Promise<Pipelin
   const prompts = await readPrompts(flags.prompts, { limit });
   const calibration =
     flags.calibration === undefined ? undefined : await readBudgetFile("--calibration", flags.calibration);
-  const own = calibration ? undefined : await ownCalibration(model, flags);
-  for (const policy of policies) checkCalibration({ ...policy, calibration }, own);
-  const contenders = contendersOf(policies, flags.budgets, flags.storages);
   const { seed = 0, ...drawing } = drawOptions(flags);
   if (typeof seed !== "number") throw new OptionError("--seed: one number, the first prompt's seed");
   const check = await findPromptCheck(model, flags.prompts);
-  const settings = { model, weights, prompts, seed, drawing, calibration: (calibration ?? own)?.made };
+  const seen = await lookAtModel(model, flags, (files) =>
+    contendersOf(policies, flags.budgets, flags.storages).map((one) => ({
+      ...one,
+      ...settleCache({ ...one, calibration }, files, drawing),
+    })),
+  );
+  const { fingerprint, caches: contenders } = seen;
+  const settings = {
+    ...{ model, fingerprint, weights, prompts, seed, drawing },
+    calibration: calibration ? calibrationHash(calibration) : seen.calibration,
+  };
   const store = await EvaluationFolder.open(out, settings);
   const summaries = await withStatus(async (signal, status) => {
     const { batch, device, vae, textEncoder, threads } = flags;
@@ -114,10 +121,11 @@ async function evaluateCaches(flags: EvalCacheFlags, load: () => Promise<Pipelin
     const own = store.outcomes.filter(({ contender, index }) => names.has(contender) && index < prompts.length);
     return withFollowing(summarize(own), check, prompts.length, { store, signal, status });
   });
+  // Files that cannot be written shall not cost what was measured.
+  process.stdout.write(json ? `${JSON.stringify(summaries, null, 2)}\n` : formatSummaries(summaries));
   await store.writeText("table.md", markdownSummaries(summaries));
   await store.writeText("plot.svg", plotSvg(contenders, summaries, DECIBELS));
   if (check) await store.writeText("following.svg", plotSvg(contenders, summaries, FOLLOWED));
-  process.stdout.write(json ? `${JSON.stringify(summaries, null, 2)}\n` : formatSummaries(summaries));
 }
 
 /** Runs what can be interrupted and tells how far it is. */

@@ -5,11 +5,14 @@ import { Command, Option } from "commander";
 import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
 import { Counter, drawMissing } from "../evaluation/drawing.js";
+import { promptsOf } from "../evaluation/followed-pairs.js";
 import type { Asked } from "../evaluation/prompt-following/asked.js";
+import type { Checked, Checker } from "../evaluation/prompt-following/checker.js";
 import type { Pipeline } from "../generate/types.js";
 import { readPicture } from "../metrics/pairs.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
 import { addDrawFlags, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
+import { lookAtModel, settleCache } from "./evaluated-model.js";
 import { EvaluationFolder } from "./evaluation-folder.js";
 import { makeFolder } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
@@ -53,9 +56,10 @@ export function evalPromptsCommand(load: () => Promise<Pipeline>): Command {
     .option("--prompts <file>", "JSON lines that say what to check (default: the model's own held-out prompts)")
     .option("--out <dir>", "images, verdicts.json, table.md and index.html; what is drawn already is not drawn again")
     .addOption(
-      new Option("--images <dir>", "check these pictures, in the order of their names, and draw none").conflicts(
-        DRAWING,
-      ),
+      new Option(
+        "--images <dir>",
+        "check these pictures, named by their prompts' ids or numbers or in their order, and draw none",
+      ).conflicts(DRAWING),
     )
     .option("--limit <n>", "only the first prompts", (text) => parseInteger("--limit", text, { min: 1, max: 2 ** 20 }))
     .option("--batch <n>", "images drawn at once", (text) => parseInteger("--batch", text, { min: 1, max: 1024 }), 4)
@@ -66,20 +70,29 @@ export function evalPromptsCommand(load: () => Promise<Pipeline>): Command {
 async function evaluatePrompts(flags: EvalPromptsFlags, load: () => Promise<Pipeline>): Promise<void> {
   const { model, out, images, limit } = flags;
   const check = await openPromptCheck(model, flags.prompts);
-  const asked = check.asked.slice(0, limit);
   if (out === undefined && images === undefined) throw new OptionError("--out: a folder is needed to draw into");
-  const files =
+  const found =
     images === undefined
-      ? await drawAll(asked, { ...flags, out: out! }, load)
-      : (await picturesIn(images, check.asked.length)).slice(0, limit);
+      ? await drawAll(check.asked.slice(0, limit), { ...flags, out: out! }, load)
+      : (await picturesIn(images, check.asked)).slice(0, limit);
   const pictures: CheckedPicture[] = [];
-  for (const [i, one] of asked.entries()) {
-    const file = files[i]!;
-    pictures.push({ file, asked: one, ...check.checker.check(await readPicture(file), one) });
-  }
+  for (const one of found) pictures.push({ ...one, ...(await checkOne(check.checker, one)) });
   const report = { model, pictures };
-  if (out !== undefined) await writeReport(out, report);
   process.stdout.write(flags.json ? `${JSON.stringify(followingJson(report), null, 2)}\n` : followingTable(report));
+  if (out !== undefined) await writeReport(out, report);
+}
+
+/** A picture, and what its prompt asks. */
+type AskedPicture = Pick<CheckedPicture, "file" | "asked">;
+
+async function checkOne(checker: Checker, { file, asked }: AskedPicture): Promise<Checked> {
+  const picture = await readPicture(file);
+  try {
+    return checker.check(picture, asked);
+  } catch (error) {
+    if (error instanceof OptionError) throw new OptionError(`${file}: ${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
 /** Draws what is not there yet, and says where the pictures are. */
@@ -87,20 +100,23 @@ async function drawAll(
   asked: readonly Asked[],
   flags: EvalPromptsFlags & { readonly out: string },
   load: () => Promise<Pipeline>,
-): Promise<string[]> {
+): Promise<AskedPicture[]> {
   const { model, batch, out } = flags;
   const options = await pipelineOptions(flags);
   const prompts = asked.map(({ prompt }) => prompt);
   const { seed = 0, ...drawing } = drawOptions(flags);
   if (typeof seed !== "number") throw new OptionError("--seed: one number, the first prompt's seed");
-  const { weights, cache } = options;
-  const store = await EvaluationFolder.open(out, { model, weights, prompts, seed, drawing, cache });
+  const { weights, cache = {} } = options;
+  const seen = await lookAtModel(model, options, (files) => settleCache(cache, files, drawing));
+  const { fingerprint, calibration } = seen;
+  const settings = { model, fingerprint, calibration, weights, prompts, seed, drawing, cache: seen.caches };
+  const store = await EvaluationFolder.open(out, settings);
   const status = new StatusLine(process.stderr);
   const count = new Counter((done) => status.update(done / prompts.length, `image ${done} of ${prompts.length}`));
   await interruptible(async (signal) => {
     try {
       const pipeline = await load();
-      const draw = await pipeline("text-to-image", model, { ...options, signal });
+      const draw = await pipeline("text-to-image", model, { ...options, cache: seen.caches, signal });
       try {
         await drawMissing(draw, { prompts, batch, seed, drawing, signal }, store, IMAGES, undefined, count);
       } finally {
@@ -110,21 +126,24 @@ async function drawAll(
       status.clear();
     }
   });
-  return prompts.map((_, index) => store.imageFile(IMAGES, index));
+  return asked.map((one, index) => ({ file: store.imageFile(IMAGES, index), asked: one }));
 }
 
-/** A folder's pictures, numbers in their names counting as numbers: 2.png comes before 10.png. */
-async function picturesIn(folder: string, prompts: number): Promise<string[]> {
+/** A folder's pictures with their prompts, in the order of these; see {@link promptsOf}. */
+async function picturesIn(folder: string, asked: readonly Asked[]): Promise<AskedPicture[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     const { code = "unknown" } = error as NodeJS.ErrnoException;
     throw new OptionError(`--images ${folder}: cannot be read (${code})`, { cause: error });
   });
-  const { compare } = new Intl.Collator("en", { numeric: true });
-  const pictures = names.filter((name) => PICTURE.test(name)).sort(compare);
-  if (pictures.length !== prompts) {
-    throw new OptionError(`--images ${folder}: holds ${pictures.length} pictures, there are ${prompts} prompts`);
-  }
-  return pictures.map((name) => join(folder, name));
+  const pictures = names.filter((name) => PICTURE.test(name));
+  if (pictures.length === 0) throw new OptionError(`--images ${folder}: holds 0 pictures, at least 1 is needed`);
+  const numbers = promptsOf(
+    pictures.map((name) => name.replace(PICTURE, "")),
+    asked,
+    `--images ${folder}`,
+  );
+  const found = pictures.map((name, i) => ({ file: join(folder, name), number: numbers[i]! }));
+  return found.toSorted((a, b) => a.number - b.number).map(({ file, number }) => ({ file, asked: asked[number]! }));
 }
 
 async function writeReport(out: string, report: FollowingReport): Promise<void> {

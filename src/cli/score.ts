@@ -41,7 +41,8 @@ Metrics:
   kid    kernel distance of the same features                     scalekv download inception
 
 With --prompts, lines such as \`eval prompts\` takes, both folders are also checked for what their prompts ask, by the art that
---model was trained on. Pictures belong to prompts in the order of their names; where there are fewer, names are numbers from 0.
+--model was trained on. A picture's name is its prompt's id, as \`sample\` has it, or the prompt's number from 0; pictures with
+other names belong to the prompts in their order, if there are as many.
 
 Pictures (.png, .jpg, .webp) pair by their names without the ending, and pairs must have one size.`;
 
@@ -88,8 +89,9 @@ async function scoreFolders(a: string, b: string, flags: ScoreFlags): Promise<vo
   const checker = await pairChecker(flags, files);
   const measured = await measure(files, await scoreOptions(flags, files.length), checker?.check);
   const report: ScoreReport = { a, b, ...measured, following: checker?.result() };
-  if (out !== undefined) await writeScorePage(out, report, files);
+  // Measuring may have taken hours, which a page that cannot be written shall not cost.
   process.stdout.write(json ? `${JSON.stringify(scoreJson(report))}\n` : formatScore(report, out));
+  if (out !== undefined) await writeScorePage(out, report, files);
 }
 
 /** Finds the networks' files before any picture is read. */
@@ -116,7 +118,7 @@ async function pairChecker({ model, prompts }: ScoreFlags, files: readonly PairF
   const pairs = new PairChecker(checker, asked);
   const numbers = promptsOf(
     files.map(({ name }) => name),
-    asked.length,
+    asked,
     `--prompts ${prompts}`,
   );
   const check: CheckPair = (pair, index) => pairs.add(pair, numbers[index]!);

@@ -57,20 +57,29 @@ function shareOf({ right, of, share, low, high, unclear }: CategoryTally): Share
 }
 
 /**
- * Which prompt each picture was drawn from, by the pictures' names: with as many pictures as prompts their order, numbers
- * counting as numbers (2 comes before 10); with fewer, the number that the name is, from 0, as `sample` names them.
+ * Which prompt each picture was drawn from, by the pictures' names without endings: the prompt's id, as `sample` names them;
+ * or the prompt's number, from 0; or anything, where there are as many pictures as prompts, which then have the same order,
+ * numbers counting as numbers (2 comes before 10).
  *
  * @throws OptionError, beginning with `where`, for names that do not tell
  */
-export function promptsOf(names: readonly string[], prompts: number, where: string): number[] {
-  if (names.length === prompts) {
+export function promptsOf(names: readonly string[], prompts: readonly Pick<Asked, "id">[], where: string): number[] {
+  const ids = new Map(prompts.map(({ id }, i) => [id, i]));
+  const [first] = names.filter((name) => ids.has(name));
+  if (first !== undefined) {
+    const stranger = names.find((name) => !ids.has(name));
+    if (stranger === undefined) return names.map((name) => ids.get(name)!);
+    throw new OptionError(`${where}: picture "${first}" has a prompt's id for its name, "${stranger}" has not`);
+  }
+  if (names.length === prompts.length) {
     const { compare } = new Intl.Collator("en", { numeric: true });
     const sorted = new Map(names.toSorted(compare).map((name, i) => [name, i]));
     return names.map((name) => sorted.get(name)!);
   }
-  const wrong = names.find((name) => !/^\d+$/.test(name) || Number(name) >= prompts);
+  const wrong = names.find((name) => !/^\d+$/.test(name) || Number(name) >= prompts.length);
   if (wrong === undefined) return names.map(Number);
   throw new OptionError(
-    `${where}: ${prompts} prompts for ${names.length} pictures, and "${wrong}" is no number from 0 to ${prompts - 1}`,
+    `${where}: ${prompts.length} prompts for ${names.length} pictures, ` +
+      `and "${wrong}" is neither a prompt's id nor a number from 0 to ${prompts.length - 1}`,
   );
 }

@@ -4,7 +4,6 @@
  */
 import { join, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Budget } from "../budget/budget.js";
 import { readCalibrationBeside } from "../budget/budget-file.js";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { ModelError } from "../errors.js";
@@ -142,13 +141,6 @@ async function openParts(place: Place, options: ResolveOptions, shelf: Shelf): P
 export async function modelFolder(model: string): Promise<string> {
   const { folder, transformer = "" } = await locate(model);
   return folder ?? dirname(transformer);
-}
-
-/** A model's own calibration, if it has one; nothing of the model is loaded. Errors as of {@link resolveModel}. */
-export async function ownCalibration(model: string, { vae }: ResolveOptions): Promise<Budget | undefined> {
-  const files = await resolveModel(model, { vae, textEncoder: false });
-  await files.close();
-  return files.calibration;
 }
 
 /** What messages call a place. */

@@ -1,8 +1,8 @@
 /** From what somebody asks for to settings that are definite; opens the model's files, and loads nothing. */
 import { formatBudget, type Budget } from "../budget/budget.js";
 import { checkPolicyOptions, choosePolicy } from "../cache/registry.js";
-import { bytesPerToken } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
+import { policyTask } from "../generate/policy-task.js";
 import { resolveSettings, type Settings } from "../generate/settings.js";
 import type { DrawOptions, PipelineOptions } from "../generate/types.js";
 import type { ModelFiles } from "../models/assemble.js";
@@ -69,15 +69,11 @@ export async function resolveWish({ model, options, drawing }: RunWish): Promise
  */
 function resolveCache(
   { cache = {} }: RunWish["options"],
-  { schedule, guided }: Settings,
+  settled: Settings,
   { infinity: { config }, calibration: own }: ModelFiles,
 ): { cache: CacheSettings; calibration: Budget | undefined } {
-  const { depth, heads, width } = config;
   const { policy = "full", storage = "fp32", scoring = "paper" } = cache;
-  const rows = guided ? 2 : 1;
-  const tokenBytes = depth * rows * bytesPerToken(storage, heads, width / heads);
-  const scoreBytes = depth * rows * heads * Float32Array.BYTES_PER_ELEMENT;
-  const task = { model: { depth, heads, width }, maps: schedule.maps, tokenBytes, scoreBytes, calibration: own };
+  const task = policyTask(config, settled, { images: 1, storage, calibration: own });
   const { budget: tokens, calibration } = choosePolicy(cache, task);
   const settings: CacheSettings = {
     policy,

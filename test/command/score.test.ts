@@ -69,6 +69,15 @@ describe("scalekv score", () => {
       expect(page).not.toMatch(/<script|<link|@import|url\(/);
     }));
 
+  it("prints what it measured, whatever becomes of the page", () =>
+    withFolders(async (a, b, folder) => {
+      // Good as a name, too long for that of its temporary file.
+      const out = join(folder, `${"x".repeat(240)}.html`);
+      const { code, stdout, stderr } = await scalekv("score", a, b, "--metrics", "psnr", "--out", out, "--json");
+      expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: ENAMETOOLONG\n` });
+      expect(JSON.parse(stdout)).toMatchObject({ count: COUNT, equal: 1 });
+    }));
+
   it("says which pictures cannot be checked for what their prompts ask", () =>
     withFolders(async (a, b, folder) => {
       const prompts = join(folder, "prompts.jsonl");
@@ -79,7 +88,7 @@ describe("scalekv score", () => {
         expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
         return stderr;
       };
-      const wrong = `5 prompts for 3 pictures, and "00 <fox>" is no number from 0 to 4`;
+      const wrong = `5 prompts for 3 pictures, and "00 <fox>" is neither a prompt's id nor a number from 0 to 4`;
       expect(await score(5)).toBe(`scalekv: --prompts ${prompts}: ${wrong}\n`);
       const first = join(a, NAMES[0]!);
       expect(await score(3)).toBe(`scalekv: ${first}: a picture of 40x32: only square ones are checked\n`);
