@@ -7,7 +7,7 @@ const floors = [
   ["models"],
   ["generate", "metrics"],
   ["sampling", "evaluation", "profile"],
-  ["cli", "server", "studio"],
+  ["cli"],
 ];
 
 /** For every folder: what is not below it. `errors.ts` lies on no floor and is for everyone. */

@@ -49,6 +49,11 @@ describe("drawing flags", () => {
     expect((await pipelineOptions(flags)).cache).toEqual(cache);
   });
 
+  it("leaves the model's own calibration to the engine, unless told to do without", async () => {
+    expect((await pipelineOptions(parse("--policy", "scalekv", "--budget", "10%"))).cache?.calibration).toBeUndefined();
+    expect((await pipelineOptions(parse("--no-calibration"))).cache?.calibration).toBeNull();
+  });
+
   it("says in one line which budget file cannot be read", async () => {
     const flags = parse("--policy", "scalekv", "--budget", "nowhere.json");
     await expect(pipelineOptions(flags)).rejects.toThrow("--budget nowhere.json: cannot be read (ENOENT)");

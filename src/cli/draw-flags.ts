@@ -39,7 +39,8 @@ export interface DrawFlags {
   readonly positivePrompt?: true;
   readonly policy?: PolicyName;
   readonly budget?: string;
-  readonly calibration?: string;
+  /** A file, or false for not even the model's own. */
+  readonly calibration?: string | false;
   readonly scoring?: ScaleKVScoring;
   readonly storage?: StorageType;
 }
@@ -136,6 +137,7 @@ export function addCacheFlags(command: Command): Command {
       "--calibration <file>",
       "a budget file whose statistics are used, where --budget is an amount (default: what lies beside the model, as infinity.calibration.json beside infinity.pth)",
     )
+    .option("--no-calibration", "use none, not even what lies beside the model")
     .addOption(
       new Option("--scoring <rule>", "ScaleKV's: the published code's or the paper's (default: paper)").choices([
         "reference",
@@ -159,11 +161,17 @@ export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions
   const cache = {
     policy,
     budget: budget?.endsWith(".json") ? await readBudgetFile("--budget", budget) : budget,
-    calibration: calibration === undefined ? undefined : await readBudgetFile("--calibration", calibration),
+    calibration: await readCalibration(calibration),
     scoring,
     storage,
   };
   return { ...parts, cache };
+}
+
+/** What `--calibration` and `--no-calibration` say, as the library takes it. */
+export async function readCalibration(flag: DrawFlags["calibration"]): Promise<Budget | null | undefined> {
+  if (flag === undefined) return undefined;
+  return flag === false ? null : readBudgetFile("--calibration", flag);
 }
 
 /** Reads a budget file named by a flag. @throws OptionError or BudgetError with one line */

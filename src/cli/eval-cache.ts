@@ -12,7 +12,7 @@ import { DECIBELS, FOLLOWED, plotSvg } from "../evaluation/plot.js";
 import type { Pipeline } from "../generate/types.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
 import { readPrompts } from "../sampling/prompt-sets/read.js";
-import { addImageFlags, deviceOption, drawOptions, readBudgetFile, type DrawFlags } from "./draw-flags.js";
+import { addImageFlags, deviceOption, drawOptions, readCalibration, type DrawFlags } from "./draw-flags.js";
 import { calibrationHash, lookAtModel, settleCache } from "./evaluated-model.js";
 import { EvaluationFolder } from "./evaluation-folder.js";
 import { formatSummaries, markdownSummaries } from "./evaluation-report.js";
@@ -54,9 +54,10 @@ export function evalCacheCommand(load: () => Promise<Pipeline>): Command {
       parsePolicies,
       parsePolicies(DEFAULT_POLICIES),
     )
-    .option("--budgets <amount,...>", "as --budget of generate", parseBudgets, parseBudgets("20%,10%,4%,1%"))
+    .option("--budgets <amount,...>", "as --budget of generate, but no files", parseBudgets, parseBudgets("20%,10%,4%,1%"))
     .option("--storages <type,...>", "fp32, fp16 or int8", parseStorages, ["fp32"])
     .option("--calibration <file>", "a budget file whose statistics are used, instead of what lies beside the model")
+    .option("--no-calibration", "use none, not even what lies beside the model")
     .option("--limit <n>", "only the first prompts", (text) => parseInteger("--limit", text, { min: 1, max: 2 ** 20 }))
     .option("--batch <n>", "images drawn at once", (text) => parseInteger("--batch", text, { min: 1, max: 1024 }), 4)
     .option("--json", "print the summary as JSON");
@@ -93,8 +94,7 @@ function parseStorages(text: string): StorageType[] {
 async function evaluateCaches(flags: EvalCacheFlags, load: () => Promise<Pipeline>): Promise<void> {
   const { out, limit, json, model, weights, policies } = flags;
   const prompts = await readPrompts(flags.prompts, { limit });
-  const calibration =
-    flags.calibration === undefined ? undefined : await readBudgetFile("--calibration", flags.calibration);
+  const calibration = await readCalibration(flags.calibration);
   const { seed = 0, ...drawing } = drawOptions(flags);
   if (typeof seed !== "number") throw new OptionError("--seed: one number, the first prompt's seed");
   const check = await findPromptCheck(model, flags.prompts);
@@ -107,14 +107,14 @@ async function evaluateCaches(flags: EvalCacheFlags, load: () => Promise<Pipelin
   const { fingerprint, caches: contenders } = seen;
   const settings = {
     ...{ model, fingerprint, weights, prompts, seed, drawing },
-    calibration: calibration ? calibrationHash(calibration) : seen.calibration,
+    calibration: calibration === undefined ? seen.calibration : calibrationHash(calibration),
   };
   const store = await EvaluationFolder.open(out, settings);
   const summaries = await withStatus(async (signal, status) => {
-    const { batch, device, vae, textEncoder, threads } = flags;
+    const { batch, device, vae, textEncoder, threads, weightsCache } = flags;
     await compareCaches(await load(), {
       ...{ model, contenders, prompts, batch, seed, drawing, calibration, store, signal },
-      options: { device, vae, textEncoder, threads, weights },
+      options: { device, vae, textEncoder, threads, weights, weightsCache },
       onImage: (done, total) => status.update(done / total, `image ${done} of ${total}`),
     });
     const names = new Set(contenders.map(({ name }) => name));

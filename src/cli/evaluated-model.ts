@@ -46,8 +46,8 @@ export async function lookAtModel<Caches>(
 }
 
 /** By which calibrations are told apart. */
-export function calibrationHash(calibration: Budget | undefined): string | undefined {
-  return calibration && sha256(formatBudget(calibration, "calibration"));
+export function calibrationHash(calibration: Budget | null | undefined): string | undefined {
+  return calibration ? sha256(formatBudget(calibration, "calibration")) : undefined;
 }
 
 /** The cache with its budget in tokens. One in bytes is for one image: divided among a batch, it would depend on the batch. */

@@ -28,7 +28,7 @@ export interface ComparisonTask extends PromptDrawing {
   readonly model: string;
   readonly contenders: readonly Contender[];
   /** What is known of the model's heads and layers; contenders by head need it. */
-  readonly calibration?: Budget | undefined;
+  readonly calibration?: Budget | null | undefined;
   readonly options: Omit<PipelineOptions, "cache">;
   readonly store: EvaluationStore;
   /** `done` of `total` images are drawn. */
@@ -78,7 +78,7 @@ async function withModel(
   }
 }
 
-function policyOf({ policy, scoring, budget }: Contender, calibration: Budget | undefined): CacheOptions {
+function policyOf({ policy, scoring, budget }: Contender, calibration: Budget | null | undefined): CacheOptions {
   return { policy, scoring, budget, calibration };
 }
 
