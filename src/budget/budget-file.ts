@@ -74,7 +74,8 @@ export async function writeText(path: string, text: string): Promise<void> {
     await writeFile(temporary, text, { flag: "wx" });
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // What could not be made may not be removable either; the first reason is the one that counts.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new BudgetError(`${path}: cannot be written (${errorCode(error)})`, { cause: error });
   }
 }

@@ -1,5 +1,4 @@
 /** `scalekv bench generate`: one generation, what its parts took, and the least that they could take on this machine. */
-import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { OptionError } from "../errors.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
@@ -13,7 +12,7 @@ import {
   pipelineOptions,
   type DrawFlags,
 } from "./draw-flags.js";
-import { checkWritable } from "./image-file.js";
+import { checkWritable, writeReport } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { parseInteger } from "./numbers.js";
 import { StatusLine, describeProgress, type StageProgress } from "./progress.js";
@@ -66,11 +65,11 @@ async function bench(prompts: readonly string[], flags: BenchFlags): Promise<voi
       status.clear();
     }
   });
-  if (out !== undefined) {
-    const { profileSvg } = await import("../profile/picture.js");
-    await writeFile(out, profileSvg(found.profile, describeRun(found.report)));
-  }
+  // What was measured shall not be lost to a picture that cannot be written.
   process.stdout.write(flags.json ? `${JSON.stringify(found)}\n` : formatObserved(found, flags.operators ?? 0));
+  if (out === undefined) return;
+  const { profileSvg } = await import("../profile/picture.js");
+  await writeReport(out, profileSvg(found.profile, describeRun(found.report)));
 }
 
 async function checkPicture(out: string): Promise<void> {

@@ -86,7 +86,8 @@ async function measure(
   record: CalibrationFile,
   load: () => Promise<OpenProbe>,
 ): Promise<Calibration> {
-  const { model, device, vae, textEncoder, threads, weights, budget, drafters } = flags;
+  const { model, device, vae, textEncoder, threads, weights, weightsCache, budget, drafters } = flags;
+  const loading = { device, vae, textEncoder, threads, weights, weightsCache };
   const drawing = drawOptions(flags);
   const status = new StatusLine(process.stderr);
   const onLoad = (event: LoadProgress): void => status.update(...describeProgress(event));
@@ -95,7 +96,7 @@ async function measure(
   return interruptible(async (signal) => {
     try {
       const openProbe = await load();
-      const probe = await openProbe(model, { device, vae, textEncoder, threads, weights, signal, onProgress: onLoad });
+      const probe = await openProbe(model, { ...loading, signal, onProgress: onLoad });
       try {
         return await calibrate(probe, prompts, { budget, drafters, drawing, record, signal, onProgress });
       } finally {

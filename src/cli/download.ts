@@ -1,7 +1,7 @@
 /** `scalekv download`: published models into the Hugging Face cache, the networks of metrics into PyTorch's. */
 import { Command } from "commander";
 import { FLAN_T5_XL, FLAN_T5_XL_NAME, PUBLISHED_MODELS } from "../models/catalogue.js";
-import { downloadModel, type DownloadProgress } from "../models/download.js";
+import { checkModelName, downloadModel, type DownloadProgress } from "../models/download.js";
 import { downloadNetwork } from "../models/download-network.js";
 import { networkNamed } from "../models/published-files.js";
 import { interruptible } from "./interrupt.js";
@@ -29,6 +29,8 @@ export function downloadCommand(): Command {
     .argument("<name...>", "names of models or networks")
     .addHelpText("after", HELP)
     .action(async (names: readonly string[]) => {
+      // A slip in the last name shall not show after the gigabytes of the first.
+      for (const name of names) if (!networkNamed(name)) checkModelName(name);
       for (const name of names) await download(name);
     });
 }

@@ -54,7 +54,12 @@ export function evalCacheCommand(load: () => Promise<Pipeline>): Command {
       parsePolicies,
       parsePolicies(DEFAULT_POLICIES),
     )
-    .option("--budgets <amount,...>", "as --budget of generate, but no files", parseBudgets, parseBudgets("20%,10%,4%,1%"))
+    .option(
+      "--budgets <amount,...>",
+      "as --budget of generate, but no files",
+      parseBudgets,
+      parseBudgets("20%,10%,4%,1%"),
+    )
     .option("--storages <type,...>", "fp32, fp16 or int8", parseStorages, ["fp32"])
     .option("--calibration <file>", "a budget file whose statistics are used, instead of what lies beside the model")
     .option("--no-calibration", "use none, not even what lies beside the model")

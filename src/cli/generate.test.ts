@@ -98,6 +98,26 @@ describe("generate", () => {
       expect(JSON.parse(printed)).toMatchObject({ grid: { file: out, width, height }, images });
     }));
 
+  it("writes a grid with a prompt that has nothing to show", () =>
+    inTemporaryFolder(async (folder) => {
+      const out = join(folder, "x.png");
+      await generate(new FakeEngine(), "", " ", "--grid", "--out", out);
+      // Two pictures of 128 pixels and white around them.
+      expect(await sharp(out).metadata()).toMatchObject({ width: 2 * 136 + 8, height: 128 + 3 * 8 });
+    }));
+
+  it("refuses a grid that its format has no room for, before any model is loaded", () =>
+    inTemporaryFolder(async (folder) => {
+      const engine = new FakeEngine();
+      const load = vi.spyOn(engine, "load");
+      const [out, prompts] = [join(folder, "x.webp"), join(folder, "prompts.txt")];
+      // 16 columns of 1024 pixels and their gaps
+      await writeFile(prompts, "a fox\n".repeat(151));
+      const wide = generate(engine, "--prompts", prompts, "--model", "tiny", "--pixels", "1M", "--grid", "--out", out);
+      await expect(wide).rejects.toThrow(/x\.webp: \d+x\d+ pixels, \.webp holds at most 16383 a side$/);
+      expect(load).not.toHaveBeenCalled();
+    }));
+
   it("refuses to draw nothing", async () => {
     await expect(generate(new FakeEngine(), "--out", "x.png")).rejects.toThrow("no prompt: write one");
   });

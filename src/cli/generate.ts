@@ -1,14 +1,14 @@
 /** `scalekv generate`: prompts in, image files and a report out. */
 import { Command, Option } from "commander";
 import { OptionError } from "../errors.js";
-import type { DrawnImage, Pipeline } from "../generate/types.js";
+import type { DrawnImage, ImageSize, Pipeline } from "../generate/types.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
 import { readPrompts } from "../sampling/prompt-sets/read.js";
 import { comparisonJson, formatComparison } from "./compare-report.js";
 import { compare, prepareComparison, type ComparisonOutputs, type DrawOnce } from "./compare.js";
 import { addDrawFlags, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
-import { captionedGrid } from "./grid.js";
-import { writeImage } from "./image-file.js";
+import { fillGrid, planGrid, type GridPlan } from "./grid.js";
+import { checkSize, writeImage } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { parseInteger } from "./numbers.js";
 import { prepareOutputs, previewWriter, writeImages, type OutputFlags, type Outputs } from "./outputs.js";
@@ -68,6 +68,7 @@ async function generate(words: readonly string[], flags: GenerateFlags, load: ()
   if (prompts.length === 0) throw new OptionError("no prompt: write one, or name a file of them with --prompts");
   const outputs = await prepareOutputs(flags.grid ? 1 : prompts.length, flags);
   const options = await pipelineOptions(flags);
+  const grid = flags.grid && (await prepareGrid(prompts, flags, outputs));
   const comparison = flags.compare && (await prepareComparison(outputs, options.cache));
   const status = new StatusLine(process.stderr);
   const onProgress = (event: StageProgress): void => {
@@ -81,7 +82,7 @@ async function generate(words: readonly string[], flags: GenerateFlags, load: ()
       const drawOnce: DrawOnce = (target, cache) => draw(prompts, { ...common, cache, onScale: previewWriter(target) });
       try {
         if (comparison) return await drawBoth(drawOnce, comparison);
-        return await (flags.grid ? drawGrid : drawAndWrite)(drawOnce, outputs);
+        return await (grid ? drawGrid(drawOnce, outputs, grid) : drawAndWrite(drawOnce, outputs));
       } finally {
         await draw.dispose();
       }
@@ -99,9 +100,33 @@ async function drawAndWrite(drawOnce: DrawOnce, outputs: Outputs): Promise<Print
   return { text: formatReport(images, report), json: { images, report } };
 }
 
-async function drawGrid(drawOnce: DrawOnce, outputs: Outputs): Promise<Printable> {
+/** Words and the sheet's size are known before any model is loaded, so that nothing drawn is lost to them. */
+async function prepareGrid(prompts: readonly string[], flags: DrawFlags, outputs: Outputs): Promise<GridPlan> {
+  const plan = await planGrid(prompts, await plannedSize(flags));
+  checkSize(outputs.files[0]!, plan, outputs.encoding);
+  return plan;
+}
+
+/** The size of the images to come, by the model's files; nothing of them is loaded. */
+async function plannedSize(flags: DrawFlags): Promise<ImageSize> {
+  const { resolveSettings } = await import("../generate/settings.js");
+  const { resolveModel } = await import("../models/folder.js");
+  const { pixelsPerToken } = await import("../models/pairing.js");
+  const { imageSize } = await import("../models/infinity/schedule.js");
+  const files = await resolveModel(flags.model, flags);
+  try {
+    const { config } = files.infinity;
+    const tokenPixels = pixelsPerToken(config, files.vae.config);
+    const task = { images: 1, depth: config.depth, tokenPixels };
+    return imageSize(resolveSettings(drawOptions(flags), files.defaults, task).schedule, tokenPixels);
+  } finally {
+    await files.close();
+  }
+}
+
+async function drawGrid(drawOnce: DrawOnce, outputs: Outputs, plan: GridPlan): Promise<Printable> {
   const { images, report } = await drawOnce(outputs);
-  const grid = await captionedGrid(images.map((image) => ({ image, caption: image.prompt })));
+  const grid = fillGrid(plan, images);
   const { width, height } = grid;
   const file = outputs.files[0]!;
   await writeImage(file, grid, outputs.encoding);

@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { flat } from "../../test/support/pictures.js";
-import { captionedGrid } from "./grid.js";
+import type { RgbImage } from "../metrics/image.js";
+import { fillGrid, planGrid } from "./grid.js";
+
+/** Plans for the first picture's size and fills. */
+async function captionedGrid(pictures: readonly { image: RgbImage; caption: string }[]): Promise<RgbImage> {
+  const captions = pictures.map(({ caption }) => caption);
+  return fillGrid(
+    await planGrid(captions, pictures[0]!.image),
+    pictures.map(({ image }) => image),
+  );
+}
 
 /** The levels of a pixel. */
 function at({ width, data }: { width: number; data: Uint8Array }, x: number, y: number): number[] {
@@ -33,5 +43,12 @@ describe("captionedGrid", () => {
     expect(short.width).toBe(96 + 2 * 8);
     expect(long.width).toBe(short.width);
     expect(long.height).toBeGreaterThan(short.height + 20);
+  });
+
+  it.each(["", " \n\t", "\u200b", "\u0001\ufe0f"])("sets no words for the blank caption %j", async (caption) => {
+    const sheet = await captionedGrid([{ image: flat(128, 128, 0), caption }]);
+    expect([sheet.width, sheet.height]).toEqual([128 + 2 * 8, 128 + 3 * 8]);
+    const below = sheet.data.slice((8 + 128) * sheet.width * 3);
+    expect(Math.min(...below)).toBe(255);
   });
 });

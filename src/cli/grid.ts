@@ -1,12 +1,7 @@
 /** One picture of many, each with its words below it. */
 import { OptionError } from "../errors.js";
+import type { ImageSize } from "../generate/types.js";
 import { COLOURS, MAX_LEVEL, type RgbImage } from "../metrics/image.js";
-
-/** A picture and its caption. */
-export interface Captioned {
-  readonly image: RgbImage;
-  readonly caption: string;
-}
 
 /** Pixels of white around every picture. */
 const GAP = 8;
@@ -14,6 +9,8 @@ const GAP = 8;
 const NARROWEST = 96;
 /** Letters of 11 pixels below a picture of 128, in proportion below larger ones. */
 const LETTERS = 11 / 128;
+/** A text that shows nothing: Pango refuses to set one. */
+const BLANK = /^[\s\p{C}\p{Default_Ignorable_Code_Point}]*$/u;
 
 /** A caption's levels and how much of the white each covers, [height, width, 4]. */
 interface Words {
@@ -22,35 +19,55 @@ interface Words {
   readonly data: Uint8Array;
 }
 
+/** A sheet whose words are set and whose pictures are still to come. */
+export interface GridPlan {
+  /** Of the whole sheet, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Room for a picture. */
+  readonly picture: ImageSize;
+  readonly columns: number;
+  readonly rowHeight: number;
+  /** One for each picture. */
+  readonly captions: readonly Words[];
+}
+
 /**
- * Pictures in rows, half as many again as columns, in the order given; captions wrap to the pictures' width. Letters
- * are those of the system's sans-serif font.
+ * Sets the captions of pictures of one size. They lie in rows, half as many again as columns; captions wrap to the
+ * pictures' width. Letters are those of the system's sans-serif font.
  *
  * @throws OptionError where the system has no font
  */
-export async function captionedGrid(pictures: readonly Captioned[]): Promise<RgbImage> {
-  const columns = Math.ceil(Math.sqrt(1.5 * pictures.length));
-  const width = Math.max(NARROWEST, ...pictures.map(({ image }) => image.width));
-  const height = Math.max(...pictures.map(({ image }) => image.height));
-  const captions: Words[] = [];
-  for (const { caption } of pictures) captions.push(await wordsOf(caption, width));
-  const rowHeight = height + Math.max(...captions.map((words) => words.height)) + 2 * GAP;
-  const sheet = blank(
-    Math.min(columns, pictures.length) * (width + GAP) + GAP,
-    Math.ceil(pictures.length / columns) * rowHeight + GAP,
-  );
-  for (const [i, { image }] of pictures.entries()) {
-    const left = GAP + (i % columns) * (width + GAP);
+export async function planGrid(captions: readonly string[], size: ImageSize): Promise<GridPlan> {
+  const picture = { width: Math.max(NARROWEST, size.width), height: size.height };
+  const columns = Math.min(captions.length, Math.ceil(Math.sqrt(1.5 * captions.length)));
+  const words: Words[] = [];
+  for (const caption of captions) words.push(await wordsOf(caption, picture.width));
+  const rowHeight = picture.height + Math.max(...words.map(({ height }) => height)) + 2 * GAP;
+  return {
+    width: columns * (picture.width + GAP) + GAP,
+    height: Math.ceil(captions.length / columns) * rowHeight + GAP,
+    ...{ picture, columns, rowHeight, captions: words },
+  };
+}
+
+/** Fills a sheet with its pictures, in the order of the captions; none is larger than planned. */
+export function fillGrid(plan: GridPlan, images: readonly RgbImage[]): RgbImage {
+  const { columns, rowHeight, picture, captions } = plan;
+  const sheet = blank(plan.width, plan.height);
+  for (const [i, image] of images.entries()) {
+    const left = GAP + (i % columns) * (picture.width + GAP);
     const top = GAP + Math.floor(i / columns) * rowHeight;
-    paste(image, sheet, left + Math.floor((width - image.width) / 2), top);
+    paste(image, sheet, left + Math.floor((picture.width - image.width) / 2), top);
     const words = captions[i]!;
-    overlay(words, sheet, left + Math.floor((width - words.width) / 2), top + height + GAP / 2);
+    overlay(words, sheet, left + Math.floor((picture.width - words.width) / 2), top + picture.height + GAP / 2);
   }
   return sheet;
 }
 
-/** A text as a picture of at most `width` pixels, set by Pango. */
+/** A text as a picture of at most `width` pixels, set by Pango; without a size where there is nothing to be seen. */
 async function wordsOf(caption: string, width: number): Promise<Words> {
+  if (BLANK.test(caption)) return { width: 0, height: 0, data: new Uint8Array() };
   const { default: sharp } = await import("sharp");
   const font = `sans-serif ${Math.round(Math.max(width, 128) * LETTERS)}`;
   const text = caption.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

@@ -5,7 +5,15 @@ import { describe, expect, it } from "vitest";
 import { inTemporaryFolder } from "../../test/support/temporary.js";
 import { OptionError } from "../errors.js";
 import type { DrawnImage } from "../generate/types.js";
-import { checkWritable, encodingOf, makeFolder, numberedFiles, previewFile, writeImage } from "./image-file.js";
+import {
+  checkSize,
+  checkWritable,
+  encodingOf,
+  makeFolder,
+  numberedFiles,
+  previewFile,
+  writeImage,
+} from "./image-file.js";
 
 /** 4 wide, 2 high, every level different, so that swapped axes or channels show. */
 const IMAGE: DrawnImage = {
@@ -95,6 +103,19 @@ describe("writeImage", () => {
       expect((await readFile(bad)).length).toBeLessThan((await readFile(good)).length);
     }),
   );
+
+  it("says in one line that a format has no room, and leaves nothing", () =>
+    inTemporaryFolder(async (folder) => {
+      const file = join(folder, "a.webp");
+      const wide = { width: 16_384, height: 1, data: new Uint8Array(16_384 * 3) };
+      await expect(writeImage(file, wide, encodingOf(file))).rejects.toThrow(
+        /^.*a\.webp: cannot be written: .*too large/,
+      );
+      expect(await readdir(folder)).toEqual([]);
+      const line = `--out ${file}: 16384x1 pixels, .webp holds at most 16383 a side`;
+      expect(() => checkSize(file, wide, encodingOf(file))).toThrow(new OptionError(line));
+      checkSize("a.png", wide, encodingOf("a.png"));
+    }));
 
   it("leaves neither file nor remains where the last step fails", () =>
     inTemporaryFolder(async (folder) => {

@@ -1,7 +1,9 @@
-/** Images on disk: which format a name asks for, where a batch goes, and writing that leaves no half file behind. */
+/** Files that commands write: which format an image's name asks for, where a batch goes, and no half file left behind. */
 import { access, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
+import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
+import type { ImageSize } from "../generate/types.js";
 import type { RgbImage } from "../metrics/image.js";
 
 /** Formats an image can be written in. */
@@ -20,6 +22,9 @@ const FORMATS: Readonly<Record<string, ImageFormat>> = {
   ".webp": "webp",
 };
 
+/** Pixels along a side that a format has room for, where others are no matter of practice. */
+const LONGEST_SIDE: Readonly<Partial<Record<ImageFormat, number>>> = { jpeg: 65_500, webp: 16_383 };
+
 /** High enough that the eye finds no fault. */
 const DEFAULT_QUALITY = 95;
 
@@ -31,6 +36,13 @@ export function encodingOf(file: string, quality?: number): Encoding {
     throw new OptionError(`--quality ${quality}: ${file} is a PNG, which is lossless`);
   }
   return { format, quality: quality ?? DEFAULT_QUALITY };
+}
+
+/** Refuses an image that its format has no room for, before it is drawn. */
+export function checkSize(file: string, { width, height }: ImageSize, { format }: Encoding): void {
+  const most = LONGEST_SIDE[format] ?? Infinity;
+  if (Math.max(width, height) <= most) return;
+  throw new OptionError(`--out ${file}: ${width}x${height} pixels, ${extname(file)} holds at most ${most} a side`);
 }
 
 /** One file a prompt: `{i}` in the name is the prompt's number from 0; without it several are `fox-0.png`, `fox-1.png`, … */
@@ -77,21 +89,31 @@ export async function makeFolder(flag: string, folder: string): Promise<void> {
 
 /** Encodes an image and puts it under its name in one step: a reader sees the old file or the whole new one. */
 export async function writeImage(file: string, image: RgbImage, encoding: Encoding): Promise<void> {
-  const bytes = await encode(image, encoding);
   const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
   try {
-    await writeFile(temporary, bytes);
+    await writeFile(temporary, await encode(image, encoding));
     await rename(temporary, file);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // What could not be made may not be removable either; the first reason is the one that counts.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw cannotWrite(file, error);
+  }
+}
+
+/** Puts a page or a drawing under its name in one step. @throws OptionError where it cannot be written */
+export async function writeReport(file: string, text: string): Promise<void> {
+  try {
+    await writeText(file, text);
+  } catch (error) {
+    throw cannotWrite(file, (error as Error).cause ?? error);
   }
 }
 
 /** Loaded on first use: the library takes longer to start than `--help` to print. */
 async function encode({ width, height, data }: RgbImage, { format, quality }: Encoding): Promise<Buffer> {
   const { default: sharp } = await import("sharp");
-  const image = sharp(data, { raw: { width, height, channels: 3 } });
+  // The library's limit guards against files of strangers; these levels are our own.
+  const image = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
   return image.toFormat(format, format === "png" ? {} : { quality }).toBuffer();
 }
 

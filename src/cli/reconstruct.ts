@@ -46,21 +46,23 @@ async function reconstructFile(path: string, flags: ReconstructFlags): Promise<v
 }
 
 async function sizeOf(path: string): Promise<ImageSize> {
+  // Which way up a photograph is, its EXIF data say.
+  const { autoOrient } = await readable(path, () => sharp(path).metadata());
+  return autoOrient;
+}
+
+/** The library's refusals as one line. */
+async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
-    const { width, height } = await sharp(path).metadata();
-    return { width, height };
-  } catch {
-    throw new OptionError(`${path}: cannot be read as an image`);
+    return await read();
+  } catch (error) {
+    throw new OptionError(`${path}: cannot be read as an image`, { cause: error });
   }
 }
 
 /** The image's middle at a size, resampled by sharp. */
 async function loadCropped(path: string, { width, height }: ImageSize): Promise<RgbLevels> {
-  const data = await sharp(path)
-    .resize(width, height, { fit: "cover" })
-    .flatten()
-    .toColourspace("srgb")
-    .raw()
-    .toBuffer();
+  const cropped = sharp(path).autoOrient().resize(width, height, { fit: "cover" });
+  const data = await readable(path, () => cropped.flatten().toColourspace("srgb").raw().toBuffer());
   return { width, height, data: new Uint8Array(data) };
 }

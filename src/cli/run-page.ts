@@ -90,7 +90,7 @@ function failures({ overview: { store, failures: all } }: ReportedRun): string {
   const shown = all.slice(0, MOST_FAILURES).map(({ file, attempts, message }) => {
     return `<li>${escapeHtml(`${file}: failed after ${attempts} attempts: ${message}`)}</li>`;
   });
-  const more = all.length > MOST_FAILURES ? [`<li>and ${all.length - MOST_FAILURES} more, in failures.jsonl</li>`] : [];
+  const more = all.length > MOST_FAILURES ? [`<li>and ${all.length - MOST_FAILURES} more, in records/</li>`] : [];
   return `<h2>Failed in ${escapeHtml(store.place)}</h2>\n<ul>\n${[...shown, ...more].join("\n")}\n</ul>`;
 }
 

@@ -1,11 +1,11 @@
 /** `scalekv report`: what became of one or several sampling runs, side by side on one page. */
 import { Command } from "commander";
-import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
 import { absolutePlace, openStore } from "../sampling/open-store.js";
 import { readOverview, type RunOverview } from "../sampling/overview.js";
 import { readManifest } from "../sampling/run.js";
 import type { Store } from "../sampling/store.js";
+import { writeReport } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { parseInteger } from "./numbers.js";
 import { checkPage } from "./page-file.js";
@@ -56,8 +56,9 @@ async function reportFolders(places: readonly string[], { out, pictures, json }:
     runs.map(({ overview }) => overview),
     pictures,
   );
-  await writeText(out, await runPage(runs, rows));
+  // Reading thousands of pictures takes minutes, which a page that cannot be written shall not cost.
   process.stdout.write(json ? `${JSON.stringify(reportJson(runs, out), null, 2)}\n` : formatReport(runs, out));
+  await writeReport(out, await runPage(runs, rows));
 }
 
 function checkPlaces(places: readonly string[], pictures: number): void {

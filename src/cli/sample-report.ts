@@ -19,7 +19,7 @@ export function formatSample(report: SampleReport): string {
     ...failed
       .slice(0, MOST_FAILURES)
       .map(({ file, attempts, message }) => `${file}: failed after ${attempts} attempts: ${message}`),
-    ...(failed.length > MOST_FAILURES ? [`and ${failed.length - MOST_FAILURES} more, in failures.jsonl`] : []),
+    ...(failed.length > MOST_FAILURES ? [`and ${failed.length - MOST_FAILURES} more, in records/`] : []),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -46,7 +46,7 @@ export function sampleCommand(): Command {
     .addOption(
       new Option("--queue <url>", "draw nothing here; workers on this Redis or Valkey do (redis://host:6379)")
         .argParser(parseQueueAddress)
-        .conflicts(["workers", "memory", "batch", "threads"]),
+        .conflicts(["workers", "memory", "batch", "threads", "weightsCache"]),
     )
     .option("--json", "print the report as JSON")
     .addHelpText("after", HELP);
@@ -132,8 +132,9 @@ async function drawHere(
   onProgress: (event: LoadProgress) => void,
 ): Promise<SampleTask["drawAll"]> {
   const { useMachine } = await import("../sampling/machine.js");
-  const { workers, threads, memory, batch } = flags;
-  return useMachine(store, run, { workers, threads, memory, batch, model: modelPlace(flags), onProgress });
+  const { workers, threads, memory, batch, weightsCache } = flags;
+  const drawing = { threads, memory, batch, weightsCache, model: modelPlace(flags) };
+  return useMachine(store, run, { ...drawing, workers, onProgress });
 }
 
 async function drawElsewhere({ store, run }: Job, address: string): Promise<SampleTask["drawAll"]> {

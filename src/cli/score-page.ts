@@ -2,12 +2,12 @@
  * The page of `score --out`: the scores, the worst pairs side by side with where they differ, and every pair's values. One
  * file without scripts; its pictures are small copies inside of it, so it can be sent around.
  */
-import { rename, rm, writeFile } from "node:fs/promises";
 import { DEFAULT_GAIN, differencePicture } from "../metrics/difference.js";
 import type { RgbImage } from "../metrics/image.js";
 import { readPicture, type PairFiles } from "../metrics/pairs.js";
 import { PAIR_METRICS, type PairScore } from "../metrics/score.js";
 import { escapeHtml, htmlPage } from "./html.js";
+import { writeReport } from "./image-file.js";
 import {
   describeMetric,
   FOLLOWING_COLUMNS,
@@ -45,13 +45,7 @@ export async function writeScorePage(file: string, report: ScoreReport, files: r
   const places = new Map(files.map((pair) => [pair.name, pair]));
   const figures: string[] = [];
   for (const pair of worstFirst(report).slice(0, PICTURED)) figures.push(await figure(pair, places.get(pair.name)!));
-  const temporary = `${file}.${process.pid}.part`;
-  try {
-    await writeFile(temporary, page(report, figures));
-    await rename(temporary, file);
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  await writeReport(file, page(report, figures));
 }
 
 function page(report: ScoreReport, figures: readonly string[]): string {

@@ -20,6 +20,7 @@ interface WorkerFlags {
   readonly threads?: number;
   readonly memory?: number;
   readonly batch?: number;
+  readonly weightsCache?: boolean;
   readonly json?: true;
 }
 
@@ -51,6 +52,7 @@ export function workerCommand(): Command {
     .option("--batch <n>", "images drawn at once (default: as many as the memory allows)", (text) =>
       parseInteger("--batch", text, { min: 1, max: 1024 }),
     )
+    .option("--no-weights-cache", "make q8 and q4 anew instead of keeping them on disk")
     .option("--json", "print the report as JSON")
     .addHelpText("after", HELP)
     .action(work);
@@ -66,31 +68,35 @@ async function work(flags: WorkerFlags): Promise<void> {
     // How much is left, only the sampler knows.
     status.update(0, `${drawn} drawn, ${rate.toPrecision(2)}/s, last ${file}`);
   };
-  const report = await interruptible(async (signal) => {
+  // Being stopped is a worker's usual end, and what it did counts then as well.
+  const onEnd = (report: ServeReport): void => {
+    status.clear();
+    const seconds = (performance.now() - begun) / 1000;
+    process.stdout.write(flags.json ? `${JSON.stringify({ ...report, seconds })}\n` : format(report, seconds));
+  };
+  await interruptible(async (signal) => {
     try {
       const { serve } = await import("../sampling/queue/serve.js");
       const onRefusal = (message: string): void => {
         status.clear();
         process.stderr.write(`scalekv: the queue refuses: ${message}\n`);
       };
-      return await serve({ ...(await serveOptions(flags)), signal, onRecord, onRefusal });
+      await serve({ ...(await serveOptions(flags)), signal, onRecord, onRefusal, onEnd });
     } finally {
       status.clear();
     }
   });
-  const seconds = (performance.now() - begun) / 1000;
-  process.stdout.write(flags.json ? `${JSON.stringify({ ...report, seconds })}\n` : format(report, seconds));
 }
 
-async function serveOptions(flags: WorkerFlags): Promise<Omit<ServeOptions, "signal" | "onRecord">> {
-  const { queue: address, out, once, lock, model, vae, textEncoder, threads, memory, batch } = flags;
+async function serveOptions(flags: WorkerFlags): Promise<Omit<ServeOptions, "signal" | "onRecord" | "onEnd">> {
+  const { queue: address, out, once, lock, model, vae, textEncoder, threads, memory, batch, weightsCache } = flags;
   const { openStation } = await import("../sampling/station.js");
   return {
     ...{ address, once, lock },
     openStore: (place) => openStore(out ?? place),
     openStation: (store, run, signal) => {
       const place = model === undefined ? undefined : { name: model, vae, textEncoder };
-      return openStation(store, run, { threads, memory, batch, signal, model: place });
+      return openStation(store, run, { threads, memory, batch, weightsCache, signal, model: place });
     },
   };
 }

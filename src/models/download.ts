@@ -54,6 +54,11 @@ export function writingProblem(error: unknown, name: string): unknown {
   return new DownloadError(`${path ?? name}: cannot be written (${code ?? syscall})`, { cause: error });
 }
 
+/** Refuses what {@link downloadModel} knows nothing of, before anything is downloaded. */
+export function checkModelName(name: string): void {
+  wantedFiles(name);
+}
+
 /** What a name stands for: a model with its text encoder, or the text encoder alone. */
 function wantedFiles(name: string): HubFiles[] {
   if (name === FLAN_T5_XL_NAME) return [FLAN_T5_XL];

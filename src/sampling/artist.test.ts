@@ -94,9 +94,15 @@ describe("a wish", () => {
 describe("an artist", () => {
   it("draws in batches, each image by its own prompt and seed, whatever the order", async () => {
     const asked: Asked = { loaded: [], drawn: [] };
-    const artist = await Artist.open(await runOf(tasks(5)), { batch: 2, threads: 1 }, engine(asked));
+    const artist = await Artist.open(
+      await runOf(tasks(5)),
+      { batch: 2, threads: 1, weightsCache: false },
+      engine(asked),
+    );
     const pictures = await artist.draw([4, 0, 3]);
-    expect(asked.loaded).toMatchObject([{ name: "tiny", threads: 1, device: "cpu", cache: { policy: "full" } }]);
+    expect(asked.loaded).toMatchObject([
+      { name: "tiny", threads: 1, weightsCache: false, device: "cpu", cache: { policy: "full" } },
+    ]);
     expect(asked.drawn.map(({ prompts, options }) => [prompts, options.seed])).toEqual([
       [
         ["prompt 4", "prompt 0"],

@@ -46,6 +46,8 @@ export interface ArtistOptions {
   readonly batch?: number | undefined;
   /** Bytes the process may take, on a device of its own memory that one. Default: most of what is free. */
   readonly memory?: number | undefined;
+  /** Whether matrices in blocks are kept on disk, as `pipeline` has it. Default true. */
+  readonly weightsCache?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: PipelineOptions["onProgress"];
 }
@@ -78,7 +80,7 @@ export class Artist {
    */
   static async open(run: Run, options: ArtistOptions = {}, load: Pipeline = pipeline): Promise<Artist> {
     const { settings, model } = run.manifest;
-    const { threads, signal, onProgress } = options;
+    const { threads, weightsCache, signal, onProgress } = options;
     const place = options.model ?? model;
     requireRelease(settings);
     const image = await measure(run, place);
@@ -87,7 +89,7 @@ export class Artist {
     const cache = cacheOf(run);
     const draw = await load("text-to-image", place.name, {
       ...parts,
-      ...{ device, weights, cache, threads, signal, onProgress },
+      ...{ device, weights, weightsCache, cache, threads, signal, onProgress },
     });
     return new Artist(run, draw, options.batch ?? batchFor(run, image, options.memory));
   }

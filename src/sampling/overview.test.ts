@@ -4,11 +4,14 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { commitAll, plan, tasks } from "../../test/support/run.js";
+import { withS3 } from "../../test/support/s3-server.js";
 import { inTemporaryFolder } from "../../test/support/temporary.js";
 import { FolderStore } from "./folder-store.js";
+import { merge } from "./merge.js";
 import { busySeconds, readOverview } from "./overview.js";
 import type { PictureRecord } from "./records.js";
 import { openRun } from "./run.js";
+import { S3Store } from "./s3-store.js";
 
 const TASKS = tasks(6);
 
@@ -43,6 +46,46 @@ describe("readOverview", () => {
       expect(cost).toMatchObject({ cacheMeanBytes: 2, cachePeakBytes: 2, processPeakBytes: 3, secondsPerImage: 1 });
       // Four pictures, and four seconds by the one ledger.
       expect(cost!.imagesPerSecond).toBeCloseTo(1, 6);
+    }));
+
+  it("knows who drew what after a merge: shards drew at the same time", () =>
+    inTemporaryFolder(async (folder) => {
+      const parts = ["a", "b"].map((name) => new FolderStore(join(folder, name)));
+      for (const [i, part] of parts.entries()) {
+        await openRun(part, plan(6));
+        await commitAll(part, TASKS.slice(3 * i, 3 * i + 3));
+      }
+      const merged = new FolderStore(join(folder, "merged"));
+      const again = new FolderStore(join(folder, "again"));
+      await merge(merged, parts);
+      await merge(again, [merged]);
+      // Each of the two drew for three seconds that are all but the same.
+      for (const store of [merged, again]) {
+        const { cost } = await readOverview(store);
+        expect(Math.round(cost!.imagesPerSecond)).toBe(2);
+      }
+    }));
+
+  it("counts the images of a picture that shows several", () =>
+    inTemporaryFolder(async (folder) => {
+      const store = new FolderStore(folder);
+      const wish = plan(1);
+      const grids = TASKS.map((task) => ({ ...task, seeds: [1, 2, 3, 4] }));
+      await openRun(store, { ...wish, prompts: { ...wish.prompts, tasks: grids } });
+      await commitAll(store, grids);
+      const { cost } = await readOverview(store);
+      expect(cost!.secondsPerImage).toBeCloseTo(0.25, 9);
+      expect(cost!.imagesPerSecond).toBeCloseTo(4, 6);
+    }));
+
+  it("knows in a bucket, too, that a process's pictures were drawn one after another", () =>
+    withS3(async ({ environment }) => {
+      const store = S3Store.open("s3://pictures/run", environment);
+      await openRun(store, plan(6));
+      await commitAll(store, TASKS);
+      expect((await store.list("records/")).length).toBe(6);
+      // Six seconds by the one process, or a little more where the bucket took long.
+      expect(Math.round((await readOverview(store)).cost!.imagesPerSecond)).toBe(1);
     }));
 
   it("has no cost where nothing is drawn", () =>

@@ -1,11 +1,9 @@
 /** What became of a run, by its folder alone: how complete it is, what it held and how fast it was drawn. */
-import { z } from "zod";
-import { SamplingError } from "../errors.js";
-import { FAILURES } from "./manifest.js";
+import { readFailures } from "./failures.js";
 import { findPictures, type FoundPicture } from "./pictures.js";
 import { readLedgers, type PictureRecord } from "./records.js";
 import { readRun, type Run } from "./run.js";
-import { getText, type Store } from "./store.js";
+import type { Store } from "./store.js";
 import type { Failure } from "./task-queue.js";
 
 /** Pictures of a run by what became of them; the last four sum up to `total`. */
@@ -28,7 +26,7 @@ export interface Cost {
   readonly cachePeakBytes: number;
   /** The most that one process held, as the operating system counts; 0 where it does not tell. */
   readonly processPeakBytes: number;
-  /** Of one process, the mean over pictures. */
+  /** Of one process, the mean over images; a picture may show several. */
   readonly secondsPerImage: number;
   /** Of all processes together, while at least one was drawing. */
   readonly imagesPerSecond: number;
@@ -71,40 +69,15 @@ export async function readOverview(
     missing,
     damaged: others.length - missing,
   };
-  return { store, run, pictures, failures, complete, cost: await readCost(store, pictures) };
+  return { store, run, pictures, failures, complete, cost: await readCost(store, run, pictures) };
 }
 
-const FAILURE: z.ZodType<Failure> = z.object({
-  index: z.int().nonnegative(),
-  file: z.string(),
-  prompt: z.string(),
-  attempts: z.int(),
-  message: z.string(),
-});
-
-/** The file is put in one step, so a line that is none was not cut off by a crash. */
-async function readFailures(store: Store): Promise<Failure[]> {
-  const lines = ((await getText(store, FAILURES)) ?? "").split("\n").filter(Boolean);
-  return lines.map((line, i) => {
-    const failure = parseFailure(line);
-    if (!failure) throw new SamplingError(`${store.place}/${FAILURES}: line ${i + 1}: damaged`);
-    return failure;
-  });
-}
-
-function parseFailure(line: string): Failure | undefined {
-  try {
-    return FAILURE.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
-  }
-}
-
-async function readCost(store: Store, pictures: readonly FoundPicture[]): Promise<Cost | undefined> {
+async function readCost(store: Store, run: Run, pictures: readonly FoundPicture[]): Promise<Cost | undefined> {
   const records = pictures.flatMap(({ record }) => record ?? []);
   if (records.length === 0) return undefined;
-  const ledgers: PictureRecord[][] = [];
-  for await (const ledger of readLedgers(store)) ledgers.push(ledger);
+  const writers = await recordsByWriter(store);
+  const images = (all: readonly PictureRecord[]): number =>
+    all.reduce((sum, { index }) => sum + (run.tasks[index]?.seeds.length ?? 0), 0);
   const sum = (of: (record: PictureRecord) => number): number => records.reduce((all, record) => all + of(record), 0);
   const most = (of: (record: PictureRecord) => number): number =>
     records.reduce((largest, record) => Math.max(largest, of(record)), 0);
@@ -112,24 +85,35 @@ async function readCost(store: Store, pictures: readonly FoundPicture[]): Promis
     cacheMeanBytes: sum(({ cacheBytes }) => cacheBytes) / records.length,
     cachePeakBytes: most(({ cacheBytes }) => cacheBytes),
     processPeakBytes: most(({ peakBytes }) => peakBytes),
-    secondsPerImage: sum(({ seconds }) => seconds) / records.length,
-    imagesPerSecond: ledgers.flat().length / busySeconds(ledgers),
+    secondsPerImage: sum(({ seconds }) => seconds) / images(records),
+    imagesPerSecond: images(writers.flat()) / busySeconds(writers),
   };
 }
 
+/** What each process drew, in however many files it says so. */
+async function recordsByWriter(store: Store): Promise<PictureRecord[][]> {
+  const found = new Map<string, PictureRecord[]>();
+  for await (const { writer, records } of readLedgers(store)) {
+    const own = found.get(writer);
+    if (own) own.push(...records);
+    else found.set(writer, [...records]);
+  }
+  return [...found.values()];
+}
+
 /**
- * Time in which at least one process was drawing: pauses between a stop and a resume do not count. A ledger's process
- * drew up to its last record, for as long as its pictures' shares of its batches say, or from its first record on where
+ * Time in which at least one process was drawing: pauses between a stop and a resume do not count. A process, whose
+ * records are one of the lists, drew up to its last record, for as long as its pictures' shares of its batches say, or from its first record on where
  * that was earlier, since it may have waited in between.
  */
-export function busySeconds(ledgers: readonly (readonly PictureRecord[])[]): number {
-  const spans = ledgers
-    .filter((ledger) => ledger.length > 0)
-    .map((ledger) => {
-      const ends = ledger.map(({ finished }) => Date.parse(finished) / 1000);
+export function busySeconds(writers: readonly (readonly PictureRecord[])[]): number {
+  const spans = writers
+    .filter((records) => records.length > 0)
+    .map((records) => {
+      const ends = records.map(({ finished }) => Date.parse(finished) / 1000);
       const first = ends.reduce((least, end) => Math.min(least, end));
       const last = ends.reduce((most, end) => Math.max(most, end));
-      const drawing = ledger.reduce((sum, { seconds }) => sum + seconds, 0);
+      const drawing = records.reduce((sum, { seconds }) => sum + seconds, 0);
       return { begun: Math.min(first, last - drawing), ended: last };
     });
   let busy = 0;

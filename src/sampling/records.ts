@@ -38,10 +38,28 @@ const SCHEMA: z.ZodType<PictureRecord> = z.strictObject({
   finished: z.iso.datetime(),
 });
 
+/** A part of a file's name that no other process has, and no other file of this one. */
+export function processName(): string {
+  const host = hostname().replaceAll(/[^\w-]/g, "_");
+  return `${host}-${process.pid}-${randomUUID().slice(0, 8)}`;
+}
+
 /** A new ledger's path, which no other process has. */
 export function ledgerPath(): string {
-  const host = hostname().replaceAll(/[^\w-]/g, "_");
-  return `${RECORDS}${host}-${process.pid}-${randomUUID().slice(0, 8)}.jsonl`;
+  return `${RECORDS}${processName()}.jsonl`;
+}
+
+/** What follows a process's name where a store put lines into a file of their own (`s3-store.ts`), or in a copy. */
+const FOLLOWING = /(?:-\d{13}-[0-9a-f]{8})+$/;
+
+/** Who wrote a ledger, by its path: the same for all files of one process, and for copies of them. */
+export function writerOf(path: string): string {
+  return path.slice(RECORDS.length, -".jsonl".length).replace(FOLLOWING, "");
+}
+
+/** A new path for a copy of what somebody wrote, which no other process has either. */
+export function copyPath(writer: string): string {
+  return `${RECORDS}${writer}-${Date.now()}-${randomUUID().slice(0, 8)}.jsonl`;
 }
 
 /** One line, with its end. */
@@ -65,16 +83,25 @@ function parseRecord(line: string): PictureRecord | undefined {
   }
 }
 
-/** The records of every ledger, one ledger after the other. A store that cannot append has several for one process. */
-export async function* readLedgers(store: Store): AsyncGenerator<PictureRecord[]> {
+/** Records of one file; a store that cannot append has several files for one writer. */
+export interface Ledger {
+  /** See {@link writerOf}. */
+  readonly writer: string;
+  readonly records: readonly PictureRecord[];
+}
+
+/** One ledger after the other. */
+export async function* readLedgers(store: Store): AsyncGenerator<Ledger> {
   const ledgers = (await store.list(RECORDS)).filter(({ path }) => path.endsWith(".jsonl"));
-  for (const { path } of ledgers) yield parseRecords((await getText(store, path)) ?? "");
+  for (const { path } of ledgers) {
+    yield { writer: writerOf(path), records: parseRecords((await getText(store, path)) ?? "") };
+  }
 }
 
 /** All records of a run, by the index of their task; two processes may have drawn the same picture. */
 export async function readRecords(store: Store): Promise<Map<number, PictureRecord[]>> {
   const found = new Map<number, PictureRecord[]>();
-  for await (const records of readLedgers(store)) {
+  for await (const { records } of readLedgers(store)) {
     for (const record of records) {
       const others = found.get(record.index);
       if (others) others.push(record);

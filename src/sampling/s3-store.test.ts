@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { commitAll, plan, tasks } from "../../test/support/run.js";
 import { withS3, type S3Server } from "../../test/support/s3-server.js";
@@ -80,6 +83,32 @@ describe("S3Store", () => {
       expect(server.requests).toHaveLength(4);
       expect(server.objects.has("runs/first/a.png")).toBe(true);
     }));
+
+  it("comes back after a connection that broke in the middle of an answer, and in the end says so in one line", async () => {
+    let breaks = 2;
+    let requests = 0;
+    const server = createServer((_, response) => {
+      requests++;
+      response.writeHead(200, { "content-length": 9 });
+      if (breaks-- > 0) response.write("a pic", () => response.destroy());
+      else response.end("a picture");
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const keys = { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_ENDPOINT_URL_S3: address };
+      const store = S3Store.open("s3://pictures/x", keys);
+      expect(Buffer.from((await store.get("a.png"))!).toString()).toBe("a picture");
+      expect(requests).toBe(3);
+      breaks = Infinity;
+      await expect(store.get("a.png")).rejects.toThrow(SamplingError);
+      await expect(store.list()).rejects.toThrow(`s3://pictures/x: ${address} does not answer (`);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  }, 20_000);
 
   it("says in one line what a store refuses", () =>
     withS3(async ({ environment }) => {

@@ -18,6 +18,13 @@ const PAUSE = 100;
 /** Milliseconds that an answer may take. */
 const PATIENCE = 120_000;
 
+/** What came back. */
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
 /** The environment, under the names that AWS's own tools read. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -61,7 +68,7 @@ export class S3Store implements Store {
 
   async get(path: string): Promise<Uint8Array | undefined> {
     const answer = await this.ask("GET", path, [200, 404]);
-    return answer.status === 404 ? undefined : new Uint8Array(await answer.arrayBuffer());
+    return answer.status === 404 ? undefined : answer.body;
   }
 
   async put(path: string, bytes: Uint8Array): Promise<void> {
@@ -73,7 +80,7 @@ export class S3Store implements Store {
     return answer.status === 200;
   }
 
-  /** Every call makes an object of its own, as objects do not grow. */
+  /** Every call makes an object of its own, as objects do not grow; `records.ts` knows these names. */
   async append(path: string, lines: string): Promise<void> {
     const dot = path.lastIndexOf(".");
     const own = `${path.slice(0, dot)}-${Date.now()}-${randomUUID().slice(0, 8)}${path.slice(dot)}`;
@@ -98,7 +105,7 @@ export class S3Store implements Store {
         prefix: this.bucket.prefix + prefix,
       });
       if (token !== undefined) query.set("continuation-token", token);
-      const xml = await (await this.ask("GET", `?${query}`, [200])).text();
+      const xml = decode((await this.ask("GET", `?${query}`, [200])).body);
       files.push(...this.filesIn(xml));
       token = textOf(xml, "NextContinuationToken");
     } while (token !== undefined);
@@ -130,24 +137,24 @@ export class S3Store implements Store {
     expected: readonly number[],
     body?: Uint8Array,
     headers: Readonly<Record<string, string>> = {},
-  ): Promise<Response> {
+  ): Promise<Answer> {
     const { address, prefix } = this.bucket;
     const url = path.startsWith("?") ? `${address}/${path}` : `${address}/${encodeKey(prefix + path)}`;
     const hash = sha256(body ?? "");
     const signed = { ...headers, "x-amz-content-sha256": hash, ...(body && { [HASH]: hash }) };
     const answer = await this.persist(url, { method, headers: signed, ...(body && { body: Buffer.from(body) }) });
     if (expected.includes(answer.status)) return answer;
-    const reason = textOf(await answer.text(), "Code") ?? "no reason given";
+    const reason = textOf(decode(answer.body), "Code") ?? "no reason given";
     throw new SamplingError(`${this.place}/${path}: ${method} was answered by ${answer.status} (${reason})`);
   }
 
   /** Every request here may be sent twice: what the first did, the second does not change. */
-  private async persist(url: string, request: RequestInit): Promise<Response> {
+  private async persist(url: string, request: RequestInit): Promise<Answer> {
     for (let tries = 1; ; tries++) {
       const answer = await this.send(url, request);
       const busy = answer instanceof Error || answer.status >= 500 || answer.status === 429 || answer.status === 409;
       if (!busy || tries === TRIES) {
-        if (answer instanceof Response) return answer;
+        if (!(answer instanceof Error)) return answer;
         throw new SamplingError(`${this.place}: ${new URL(url).origin} does not answer (${answer.message})`, {
           cause: answer,
         });
@@ -156,10 +163,13 @@ export class S3Store implements Store {
     }
   }
 
-  /** The answer, or what kept it from coming. */
-  private async send(url: string, request: RequestInit): Promise<Response | Error> {
+  /** The whole answer, or what kept it from coming: a connection may break in the middle of a body. */
+  private async send(url: string, request: RequestInit): Promise<Answer | Error> {
     try {
-      return await this.bucket.client.fetch(url, { ...request, signal: AbortSignal.timeout(PATIENCE) });
+      const signal = AbortSignal.timeout(PATIENCE);
+      const answer = await this.bucket.client.fetch(url, { ...request, signal });
+      const { status, headers } = answer;
+      return { status, headers, body: new Uint8Array(await answer.arrayBuffer()) };
     } catch (error) {
       const { cause, message } = error as Error;
       return cause instanceof Error ? cause : new Error(message);
@@ -172,6 +182,10 @@ function addressOf(name: string, region: string, endpoint: string | undefined): 
   if (endpoint !== undefined) return `${endpoint.replace(/\/+$/, "")}/${name}`;
   const host = `s3.${region}.amazonaws.com`;
   return name.includes(".") ? `https://${host}/${name}` : `https://${name}.${host}`;
+}
+
+function decode(text: Uint8Array): string {
+  return new TextDecoder().decode(text);
 }
 
 function encodeKey(key: string): string {

@@ -1,10 +1,9 @@
 /** A run from its folder's first file to its last picture: what is there is checked, what is missing is drawn. */
-import { z } from "zod";
-import { FAILURES } from "./manifest.js";
+import { failureLists, replaceFailures } from "./failures.js";
 import { findPictures } from "./pictures.js";
 import type { PictureRecord } from "./records.js";
 import type { Run } from "./run.js";
-import { getText, type Store } from "./store.js";
+import type { Store } from "./store.js";
 import type { Task } from "./task.js";
 import type { Failure } from "./task-queue.js";
 import { tasksOf, type Shard } from "./task-list.js";
@@ -64,6 +63,7 @@ export async function sample({ store, run, shard, drawAll, signal, onProgress }:
   const tasks = shard ? tasksOf(run.tasks, shard) : run.tasks;
   const total = tasks.length;
   await store.sweep();
+  const before = await failureLists(store);
   const found = await findPictures(store, tasks, (done) => {
     signal?.throwIfAborted();
     onProgress?.({ stage: "check", done, total });
@@ -83,7 +83,7 @@ export async function sample({ store, run, shard, drawAll, signal, onProgress }:
   const failed = await drawAll({ tasks: missing, onReady, onRecord, signal });
   // A process that died on the way has left what it was writing.
   await store.sweep();
-  await listFailures(store, tasks, failed);
+  await replaceFailures(store, { tasks, failed, before });
   const seconds = sinceBegun();
   return {
     place: store.place,
@@ -102,30 +102,6 @@ export async function sample({ store, run, shard, drawAll, signal, onProgress }:
 function stopwatch(): () => number {
   const begun = performance.now();
   return () => (performance.now() - begun) / 1000;
-}
-
-const FAILED = z.object({ index: z.int() });
-
-/** Replaces what `failures.jsonl` says of these tasks; other shards may share the store. */
-async function listFailures(store: Store, tasks: readonly Task[], failed: readonly Failure[]): Promise<void> {
-  const lines = ((await getText(store, FAILURES)) ?? "").split("\n").filter(Boolean);
-  const own = new Set(tasks.map(({ index }) => index));
-  const others = lines.filter((line) => {
-    const index = failedIndex(line);
-    return index !== undefined && !own.has(index);
-  });
-  const text = [...others, ...failed.map((failure) => JSON.stringify(failure))].map((line) => `${line}\n`).join("");
-  if (text !== "") await store.put(FAILURES, new TextEncoder().encode(text));
-  else if (lines.length > 0) await store.remove(FAILURES);
-}
-
-/** Undefined for what is no line of that file. */
-function failedIndex(line: string): number | undefined {
-  try {
-    return FAILED.safeParse(JSON.parse(line)).data?.index;
-  } catch {
-    return undefined;
-  }
 }
 
 function most(records: readonly PictureRecord[], of: (record: PictureRecord) => number): number {

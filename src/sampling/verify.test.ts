@@ -4,10 +4,13 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commitAll, plan, tasks } from "../../test/support/run.js";
 import { inTemporaryFolder } from "../../test/support/temporary.js";
+import { addFailures, readFailures } from "./failures.js";
 import { FolderStore } from "./folder-store.js";
 import { merge } from "./merge.js";
+import { readOverview } from "./overview.js";
 import { findPictures } from "./pictures.js";
 import { openRun } from "./run.js";
+import type { Failure } from "./task-queue.js";
 import { verify } from "./verify.js";
 
 const TASKS = tasks(6);
@@ -95,6 +98,25 @@ describe("merge", () => {
         (await findPictures(store, TASKS)).flatMap(({ record }) => record ?? []);
       expect(await records(target)).toEqual(expect.arrayContaining(await records(a)));
       expect(await merge(target, [b])).toMatchObject({ copied: 0, skipped: 6 });
+    }));
+
+  it("takes over what was given up, once", () =>
+    inTemporaryFolder(async (folder) => {
+      const [a, b] = [await folderWith(join(folder, "a"), [0, 1]), await folderWith(join(folder, "b"), [2, 3])];
+      const failure = (index: number, message: string): Failure => ({
+        ...{ index, file: `${index}.png`, prompt: `prompt ${index}` },
+        ...{ attempts: 3, message },
+      });
+      // What one gave up, another may have drawn.
+      await addFailures(a, [failure(2, "no"), failure(4, "no")]);
+      await addFailures(b, [failure(4, "later")]);
+      const target = new FolderStore(join(folder, "all"));
+      await merge(target, [a, b]);
+      await merge(target, [b, a]);
+      expect(await readFailures(target)).toEqual([failure(4, "later")]);
+      expect((await target.list("records/failures-")).length).toBe(1);
+      const { complete } = await readOverview(target);
+      expect(complete).toEqual({ total: 6, done: 4, failed: 1, missing: 1, damaged: 0 });
     }));
 
   it("leaves out what does not verify, and tells", () =>

@@ -1,5 +1,5 @@
 /** `scalekv eval cache`, from prompts to a table. */
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Summary } from "../../src/evaluation/outcomes.js";
@@ -63,6 +63,16 @@ describe("scalekv eval cache", () => {
       const timeless = (all: Summary[]): unknown => all.map((one) => ({ ...one, seconds: 0 }));
       expect(timeless(again)).toEqual(timeless(summaries));
       expect(await readdir(join(out, "heatkv-20%"))).toEqual(files);
+
+      // Something else has the table's name: what was measured is printed all the same.
+      await rm(join(out, "table.md"));
+      await mkdir(join(out, "table.md", "inside"), { recursive: true });
+      const kept = await evaluate();
+      expect(kept).toMatchObject({
+        code: 2,
+        stderr: `scalekv: ${join(out, "table.md")}: cannot be written (EISDIR)\n`,
+      });
+      expect(timeless(JSON.parse(kept.stdout) as Summary[])).toEqual(timeless(summaries));
 
       await writeFile(prompts, "another\n");
       expect(await evaluate()).toEqual({

@@ -74,8 +74,11 @@ describe("scalekv download", () => {
       vi.stubEnv("HF_ENDPOINT", hub.endpoint);
       vi.stubEnv("HF_HUB_CACHE", cache);
       const { code, stderr } = await scalekv("download", "infinity-2b");
+      const twoNames = await scalekv("download", "infinity-2b", "infinity-3b");
       vi.unstubAllEnvs();
       expect(code).toBe(2);
+      // Nobody is asked for the first while the second is wrong.
+      expect(twoNames.stderr).toMatch(/^scalekv: infinity-3b: no published model has this name /);
       expect(stderr).toMatch(/^scalekv: \S+: no answer from http:\/\/127\.0\.0\.1:\d+ \(ECONNREFUSED\)\n$/);
     }));
 });

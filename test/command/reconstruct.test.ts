@@ -1,5 +1,5 @@
 /** `scalekv reconstruct` as a user runs it. */
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, it } from "vitest";
@@ -26,6 +26,30 @@ it("writes the image at the nearest published size and says how near it came", a
     expect(measures.psnr).toBeLessThan(100);
     expect(measures.ssim).toBeLessThan(1);
     expect(await sharp(out).metadata()).toMatchObject({ width: 224, height: 336, format: "png" });
+  });
+});
+
+it("turns a photograph the way its EXIF data say", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const [source, turned, out] = [join(folder, "in.png"), join(folder, "in.jpg"), join(folder, "out.png")];
+    await picture(source, 200, 300);
+    // 6: the top of the picture is the right side of what is stored.
+    await sharp(source).withMetadata({ orientation: 6 }).jpeg().toFile(turned);
+    const { code } = await scalekv("reconstruct", turned, "--model", "tiny", "--out", out, "--json");
+    expect(code).toBe(0);
+    expect(await sharp(out).metadata()).toMatchObject({ width: 336, height: 224 });
+  });
+});
+
+it("refuses an image that was cut off in one line", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const source = join(folder, "in.png");
+    await picture(source, 200, 300);
+    await writeFile(source, (await readFile(source)).subarray(0, 400));
+    const { code, stdout, stderr } = await scalekv("reconstruct", source, "--model", "tiny", "--out", `${source}.png`);
+    const line = `scalekv: ${source}: cannot be read as an image\n`;
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: line });
+    expect(await readdir(folder)).toEqual(["in.png"]);
   });
 });
 

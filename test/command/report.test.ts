@@ -84,6 +84,14 @@ describe("scalekv report", { timeout: 120_000 }, () => {
     expect((await readFile(at("less.html"), "utf8")).match(/data:image\/webp/g)).toHaveLength(2);
   });
 
+  it("prints what it found, whatever becomes of the page", async () => {
+    // Good as a name, too long for that of its temporary file.
+    const out = at(`${"x".repeat(240)}.html`);
+    const { code, stdout, stderr } = await scalekv("report", compressed, "--out", out, "--pictures", "0", "--json");
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: ENAMETOOLONG\n` });
+    expect(JSON.parse(stdout)).toMatchObject({ runs: [{ complete: { done: 3, total: 3 } }] });
+  });
+
   it.each([
     ["a folder that is no run", () => [folder], () => `${folder}: no sampling folder: it has no manifest.json`],
     ["a folder twice", () => [full, `${full}/`], () => `${full}/: named twice`],

@@ -25,11 +25,14 @@ const sample = (out: string, ...more: string[]): string[] => {
   const prompts = join(folder, "prompts.txt");
   return ["sample", "--model", MODEL, "--prompts", prompts, "--out", out, "--json", ...more];
 };
-const worker = (address: string): string[] => ["worker", "--queue", address, "--batch", "2", "--lock", "3"];
+const worker = (address: string): string[] => ["worker", "--queue", address, "--batch", "2", "--lock", "3", "--json"];
 
-async function stopped(workers: readonly Running[]): Promise<void> {
+/** Stops workers, as they usually end, and returns how many pictures each says to have drawn. */
+async function stopped(workers: readonly Running[]): Promise<number[]> {
   for (const one of workers) one.interrupt();
-  await Promise.all(workers.map(({ finished }) => finished));
+  const ended = await Promise.all(workers.map(({ finished }) => finished));
+  expect(ended.map(({ code }) => code)).toEqual(workers.map(() => 130));
+  return ended.map(({ stdout }) => (JSON.parse(stdout) as { drawn: number }).drawn);
 }
 
 async function eventsOf(out: string): Promise<RunEvent["event"][]> {
@@ -66,7 +69,8 @@ describe.skipIf(missing !== undefined)(
         const { code, stdout, stderr } = await sampling.finished;
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
         expect(JSON.parse(stdout)).toMatchObject({ total: PROMPTS, drawn: PROMPTS, failed: [] });
-        await stopped(others);
+        const counts = await stopped(others);
+        expect(Math.max(...counts)).toBeGreaterThan(0);
         const events = await eventsOf(out);
         expect(events).toContain("taken over");
         expect(events.filter((event) => event === "reconnected").length).toBeGreaterThanOrEqual(2);
@@ -89,7 +93,7 @@ describe.skipIf(missing !== undefined)(
           const drawing = startScalekv(...worker(address));
           const wish = sample(out, "--limit", "3", "--queue", address);
           expect(await scalekv(...wish)).toMatchObject({ code: 0, stderr: "" });
-          await stopped([drawing]);
+          expect(await stopped([drawing])).toEqual([3]);
           const here = join(folder, "here");
           expect(await scalekv("merge", here, out)).toMatchObject({ code: 0 });
           expect(await scalekv(...sample(here, "--limit", "3"))).toMatchObject({ code: 0, stderr: "" });

@@ -115,6 +115,17 @@ function blockedThread(milliseconds: number): Promise<void> {
 const missing = redisMissing();
 
 describe.skipIf(missing !== undefined)(`the queue${missing === undefined ? "" : ` (${missing})`}`, () => {
+  it("says what was drawn when it is stopped, as that is how a worker ends", () =>
+    inScene(3, false, async ({ server, sampleAll }) => {
+      const told: ServeReport[] = [];
+      const worker = startWorker(server.address, quick, { onEnd: (report) => told.push(report) });
+      await sampleAll();
+      expect(told).toEqual([]);
+      await worker.stop();
+      await expect(worker.report).rejects.toThrow("stopped");
+      expect(told).toEqual([{ drawn: 3, failed: 0 }]);
+    }));
+
   it("has 300 tasks drawn by three workers, each of them once", () =>
     inScene(300, false, async ({ server, store, sampleAll }) => {
       const workers = [1, 4, 7].map((batch) => startWorker(server.address, quick, { batch, once: false }));

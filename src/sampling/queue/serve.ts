@@ -23,6 +23,8 @@ export interface ServeOptions extends Tools {
   readonly onRecord?: ((record: PictureRecord) => void) | undefined;
   /** Told, once for each message, what Redis refuses; the worker goes on trying. */
   readonly onRefusal?: ((message: string) => void) | undefined;
+  /** Told once, however the worker ends, after its jobs are given back. */
+  readonly onEnd?: ((report: ServeReport) => void) | undefined;
 }
 
 /** What a worker did. */
@@ -81,7 +83,12 @@ class Shift {
       await Promise.race([this.stopped(), ...(this.options.once ? [untilEmpty(queue)] : [])]);
     } finally {
       await this.finish(client, worker, queue);
+      this.options.onEnd?.(this.report());
     }
+    return this.report();
+  }
+
+  private report(): ServeReport {
     return { drawn: this.drawn, failed: this.failed };
   }
 
