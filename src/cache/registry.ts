@@ -170,8 +170,7 @@ export function isMerging({ policy = "full" }: CachePolicyOptions): boolean {
 export function checkPolicyOptions(options: CachePolicyOptions): void {
   const { policy = "full", budget, scoring = "paper" } = options;
   if (!POLICY_NAMES.includes(policy)) throw new OptionError(`policy ${policy}: not one of ${POLICY_NAMES.join(", ")}`);
-  if (!SCORINGS.includes(scoring))
-    throw new OptionError(`scoring ${String(scoring)}: not one of ${SCORINGS.join(", ")}`);
+  if (!SCORINGS.includes(scoring)) throw new OptionError(`scoring ${scoring}: not one of ${SCORINGS.join(", ")}`);
   if (policy === "full") {
     if (budget !== undefined) throw new OptionError("policy full: keeps everything and takes no budget");
   } else if (budget === undefined) throw new OptionError(`policy ${policy}: needs a budget, such as 10%`);

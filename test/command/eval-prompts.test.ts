@@ -52,11 +52,10 @@ describe("scalekv eval prompts", () => {
 
       const there = await scalekv("eval", "prompts", "--prompts", prompts, "--images", images, "--json");
       expect(JSON.parse(there.stdout)).toEqual(report);
-      const { categories } = JSON.parse(
-        (await scalekv("score", images, images, "--metrics", "psnr", "--prompts", prompts, "--json")).stdout,
-      ).following as { categories: object[] };
+      const own = await scalekv("score", images, images, "--metrics", "psnr", "--prompts", prompts, "--json");
+      const { following } = JSON.parse(own.stdout) as { following: { categories: object[] } };
       const shares = report.categories.map(({ category, ...share }) => ({ category, a: share, b: share }));
-      expect(categories).toEqual(shares);
+      expect(following.categories).toEqual(shares);
 
       expect(await scalekv(...draw, "--seed", "5")).toEqual({
         code: 2,
