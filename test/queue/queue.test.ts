@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Worker as Thread } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { ModelError } from "../../src/errors.js";
+import { readFailures } from "../../src/sampling/failures.js";
 import { FolderStore } from "../../src/sampling/folder-store.js";
 import { merge } from "../../src/sampling/merge.js";
 import { findPictures } from "../../src/sampling/pictures.js";
@@ -191,7 +192,7 @@ describe.skipIf(missing !== undefined)(`the queue${missing === undefined ? "" : 
       await worker.stop();
       const failure = { index: 5, file: "5.png", prompt: "prompt 5", attempts: 6, message: "no luck with 5" };
       expect(report).toMatchObject({ total: 12, drawn: 11, failed: [failure] });
-      expect(Buffer.from((await store.get("failures.jsonl"))!).toString()).toBe(`${JSON.stringify(failure)}\n`);
+      expect(await readFailures(store)).toEqual([failure]);
       expect(sorted(worker.drawn)).toEqual(upTo(12).filter((index) => index !== 5));
       const events = await readEvents(store);
       const messages = events
