@@ -40,7 +40,7 @@ async function compare(
   width: string,
   [heads = "16", fresh = "1024", cached = "1500", rounds = "3", ...types]: readonly string[],
 ): Promise<void> {
-  const weightTypes = types.length > 0 ? types : ["fp32", "q8"];
+  const weightTypes = types.length > 0 ? types : ["fp32", "q8", "w8a8"];
   const python = process.env.PYTHON ?? "/usr/bin/python3";
   const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
   try {

@@ -1,5 +1,6 @@
 /** `scalekv bench machine`: how fast this machine multiplies and moves numbers, at best. */
 import { Command } from "commander";
+import { WEIGHT_TYPES } from "../graph/model.js";
 import type { Machine, MeasuredProduct } from "../profile/machine.js";
 import { parseInteger, type Range } from "./numbers.js";
 import { table } from "./table.js";
@@ -37,12 +38,11 @@ export function formatMachine({ products, ceilings }: Machine): string {
   const shapes = [...new Set(products.map(shapeOf))];
   const rate = (shape: string, weights: string): string =>
     giga(products.find((one) => shapeOf(one) === shape && one.weights === weights)?.rate ?? 0);
-  const rows = shapes.map((shape) => [shape, rate(shape, "fp32"), rate(shape, "q8"), rate(shape, "q4")]);
-  const { fp32, q8, q4 } = ceilings.operations;
-  const best = ["at best", giga(fp32), giga(q8), giga(q4)];
+  const rows = shapes.map((shape) => [shape, ...WEIGHT_TYPES.map((type) => rate(shape, type))]);
+  const best = ["at best", ...WEIGHT_TYPES.map((type) => giga(ceilings.operations[type]))];
   return [
     "GFLOP/s of matrix products, weights in",
-    table([["", "fp32", "q8", "q4"], ...rows, best], ["left", "right", "right", "right"]),
+    table([["", ...WEIGHT_TYPES], ...rows, best], ["left", ...WEIGHT_TYPES.map(() => "right" as const)]),
     "",
     `${giga(ceilings.bytes)} GB/s of memory read and written`,
   ].join("\n");

@@ -18,7 +18,7 @@ import type { ModelFiles } from "../models/assemble.js";
 import { pixelsPerToken } from "../models/pairing.js";
 import { t5LayerBytes } from "../models/t5/config.js";
 import { T5Encoder } from "../models/t5/encoder.js";
-import { chooseDevice, keepsOutputs, type Device } from "../runtime/device.js";
+import { chooseDevice, hasIntegerProducts, keepsOutputs, type Device } from "../runtime/device.js";
 import { disposeAll } from "../runtime/dispose.js";
 import { processMemoryIfTold } from "../runtime/memory.js";
 import { configureWasm } from "../runtime/ort.js";
@@ -74,7 +74,7 @@ export class Engine {
     const device = chooseDevice(options.device ?? "auto");
     configureWasm(options);
     checkPolicyOptions(cache);
-    checkLoading({ threads, weights, storage: cache.storage });
+    checkLoading(device, { threads, weights, storage: cache.storage });
     const files = await open(name, { vae, textEncoder });
     let encoder: T5Encoder | undefined;
     try {
@@ -236,9 +236,11 @@ function highest(peak: number, { stages }: Recorder): number {
 }
 
 /** Refuses, by an OptionError, what a program may pass although its types forbid it. */
-function checkLoading({ threads, weights, storage }: LoadingOptions): void {
+function checkLoading(device: Device, { threads, weights, storage }: LoadingOptions): void {
   if (!WEIGHT_TYPES.includes(weights))
     throw new OptionError(`weights ${weights}: not one of ${WEIGHT_TYPES.join(", ")}`);
+  if (weights === "w8a8" && !hasIntegerProducts(device))
+    throw new OptionError(`weights w8a8: not on ${device}, which has no such products; q8 and q4 are`);
   if (storage !== undefined && !STORAGE_TYPES.includes(storage))
     throw new OptionError(`storage ${storage as string}: not one of ${STORAGE_TYPES.join(", ")}`);
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))

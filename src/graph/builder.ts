@@ -27,21 +27,28 @@ import {
   type StoredWeight,
   type WeightType,
 } from "./model.js";
-import { inBlocks, type BlockMatrix } from "./quantize.js";
+import { inBlocks, type BlockMatrix } from "./quantize/blocks.js";
+import { inRows, type RowMatrix } from "./quantize/rows.js";
 
 /** A value in a graph under construction. */
 export interface Value {
   readonly name: string;
 }
 
-/** The matrix of a linear layer in blocks; see `quantize.ts`. */
+/** The matrix of a linear layer in blocks; see `quantize/blocks.ts`. */
 export interface BlockWeight extends Pick<BlockMatrix, "rows" | "columns" | "bits"> {
   readonly levels: Value;
   readonly scales: Value;
 }
 
-/** The matrix [out, in] of a linear layer: float32, or in blocks. */
-export type Matrix = Value | BlockWeight;
+/** The matrix of a linear layer by rows; see `quantize/rows.ts`. */
+export interface RowWeight extends Pick<RowMatrix, "rows" | "columns"> {
+  readonly levels: Value;
+  readonly scales: Value;
+}
+
+/** The matrix [out, in] of a linear layer: float32, in blocks, or by rows. */
+export type Matrix = Value | BlockWeight | RowWeight;
 
 /** An axis length, or the name of an axis whose length only a run decides. */
 export type Axis = number | string;
@@ -65,6 +72,8 @@ export class GraphBuilder {
   private readonly constants: TensorProto[] = [];
   private readonly renamed = new Map<string, string>();
   private readonly known = new Map<string, Value>();
+  /** Values by name that can be used where nodes are appended now. */
+  private sharedHere = new Map<string, Value>();
   private counter = 0;
   /** What names of nodes begin with now. */
   private prefix = "";
@@ -126,10 +135,11 @@ export class GraphBuilder {
    * may use every value from before it; what comes about inside it is gone when its step ends.
    */
   loop(steps: Value, body: (step: Value) => Value): Value {
-    const outside = this.scope;
+    const [outside, sharedOutside] = [this.scope, this.sharedHere];
     const prefix = `loop_${this.counter++}`;
     const [step, before, after] = [`${prefix}.step`, `${prefix}.before`, `${prefix}.after`];
     this.scope = [];
+    this.sharedHere = new Map(sharedOutside);
     const result = body({ name: step });
     this.scope.push(create(NodeProtoSchema, { name: after, opType: "Identity", input: [before], output: [after] }));
     const graph = create(GraphProtoSchema, {
@@ -140,6 +150,7 @@ export class GraphBuilder {
     });
     this.nested.push(...this.scope);
     this.scope = outside;
+    this.sharedHere = sharedOutside;
     return this.node("Loop", [steps, undefined], { body: { graph } })[0];
   }
 
@@ -157,7 +168,7 @@ export class GraphBuilder {
   /** The matrix [out, in] of a linear layer, in the form this graph is to hold such. */
   matrix(tensor: StoredTensor): Matrix {
     if (this.matrices === "fp32") return this.weight(tensor);
-    const { levels, scales, ...shape } = inBlocks(tensor, this.matrices === "q8" ? 8 : 4);
+    const { levels, scales, ...shape } = cut(tensor, this.matrices, this.target);
     return { levels: this.asStored(levels), scales: this.asStored(scales), ...shape };
   }
 
@@ -185,10 +196,10 @@ export class GraphBuilder {
     return { name };
   }
 
-  /** A constant that several places of the graph use, made once under a name of its own. */
+  /** A value that several places of the graph use, made once under a name of its own; what a loop makes stays inside of it. */
   shared(name: string, make: () => Value): Value {
-    const found = this.known.get(name) ?? make();
-    this.known.set(name, found);
+    const found = this.sharedHere.get(name) ?? make();
+    this.sharedHere.set(name, found);
     return found;
   }
 
@@ -231,6 +242,18 @@ export class GraphBuilder {
     const weightBytes = this.weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
     return { name: this.name, bytes: toBinary(ModelProtoSchema, model), folder, data, weightBytes };
   }
+}
+
+/** Levels whose products with 255, two added up, pass the limit of 16 bits, and the largest that do not. */
+const LARGEST_LEVEL = { exact: 127, saturating: 64 };
+
+function cut(
+  tensor: StoredTensor,
+  type: Exclude<WeightType, "fp32">,
+  { saturates = false }: GraphTarget,
+): BlockMatrix | RowMatrix {
+  if (type === "w8a8") return inRows(tensor, saturates ? LARGEST_LEVEL.saturating : LARGEST_LEVEL.exact);
+  return inBlocks(tensor, type === "q8" ? 8 : 4);
 }
 
 /** A value of any shape. */

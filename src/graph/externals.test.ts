@@ -4,7 +4,7 @@ import { storedTensor } from "../../test/support/graph.js";
 import { bytesSource, type ByteSource } from "../checkpoint/source.js";
 import type { DType, StoredTensor } from "../checkpoint/tensor.js";
 import { commonFolder, initializerType, packWeights, type WeightsStore } from "./externals.js";
-import { inBlocks } from "./quantize.js";
+import { inBlocks } from "./quantize/blocks.js";
 
 /** A file that is only named: weights in place are never read. */
 function fileAt(path: string): ByteSource {

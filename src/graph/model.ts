@@ -18,7 +18,7 @@ export const ELEMENT_TYPES = {
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
 /** Values of a constant; the array's type must match the element type. */
-export type ConstantData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Uint16Array;
+export type ConstantData = Float32Array | BigInt64Array | Int32Array | Int8Array | Uint8Array | Uint16Array;
 
 /** What the kernels of a device can do; a graph is written for one. */
 export interface GraphTarget {
@@ -26,13 +26,21 @@ export interface GraphTarget {
   readonly fusedAttention: boolean;
   /** Part of a graph can run in a loop at no cost, to bound what it holds at once. */
   readonly loops: boolean;
+  /**
+   * Products of integers are added up in pairs, and what passes 16 bits is cut off: so do x86 processors without dot
+   * products of bytes (VNNI). Default false.
+   */
+  readonly saturates?: boolean | undefined;
 }
 
 /** What the CPU's kernels can do. */
 export const CPU_TARGET: GraphTarget = { fusedAttention: true, loops: true };
 
-/** How a graph holds the matrices of its linear layers: as float32, or in blocks of 8 or 4 bits (`quantize.ts`). */
-export const WEIGHT_TYPES = ["fp32", "q8", "q4"] as const;
+/**
+ * How a graph holds the matrices of its linear layers: as float32; in blocks of 8 or 4 bits (`quantize/blocks.ts`); or in
+ * 8 bits by rows, to be multiplied with tokens in 8 bits (`quantize/rows.ts`).
+ */
+export const WEIGHT_TYPES = ["fp32", "q8", "w8a8", "q4"] as const;
 
 /** One of {@link WEIGHT_TYPES}. */
 export type WeightType = (typeof WEIGHT_TYPES)[number];

@@ -11,8 +11,10 @@ import { loadTokenizer } from "../generate/tokenizer.js";
 import type { DrawOptions, PipelineOptions, RunReport } from "../generate/types.js";
 import type { WeightType } from "../graph/model.js";
 import type { ModelFiles } from "../models/assemble.js";
+import { conditioningWeights } from "../models/infinity/conditioning.js";
 import { resolveModel } from "../models/folder.js";
 import { pixelsPerToken } from "../models/pairing.js";
+import { byWeightType } from "./work.js";
 import { countRun, type CountedRun } from "./count.js";
 import { measureMachine, type Machine } from "./machine.js";
 import { readProfiles } from "./operators.js";
@@ -40,7 +42,7 @@ export interface ObservedGeneration {
 export async function observeGeneration(call: ObservedCall): Promise<ObservedGeneration> {
   const counted = await countedRun(call);
   const { infinity, weights } = counted;
-  const types = weights === "fp32" ? (["fp32"] as const) : (["fp32", weights] as const);
+  const types = [...new Set(["fp32", conditioningWeights(weights), weights] as const)];
   const options = { threads: call.loading.threads, widths: [infinity.width], weights: types };
   const before = await measureMachine(options);
   const folder = await mkdtemp(join(tmpdir(), "scalekv-profile-"));
@@ -62,7 +64,7 @@ function bestOf(a: Machine, b: Machine): Machine {
   return {
     products: a.products.map((one, i) => ({ ...one, rate: Math.max(one.rate, b.products[i]!.rate) })),
     ceilings: {
-      operations: { fp32: best("fp32"), q8: best("q8"), q4: best("q4") },
+      operations: byWeightType(best),
       bytes: Math.max(bytes, b.ceilings.bytes),
     },
   };

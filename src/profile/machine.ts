@@ -10,7 +10,7 @@ import { WEIGHT_TYPES, type GraphModel, type WeightType } from "../graph/model.j
 import * as op from "../graph/ops/index.js";
 import { Session } from "../runtime/session.js";
 import { float32, int64, type Tensor } from "../runtime/tensor.js";
-import { FLOAT, product, type Ceilings } from "./work.js";
+import { byWeightType, FLOAT, product, type Ceilings } from "./work.js";
 
 /** How a machine is measured. */
 export interface MachineOptions {
@@ -67,8 +67,7 @@ export async function measureMachine({ threads, widths, weights = WEIGHT_TYPES }
   }
   const best = (type: WeightType): number =>
     Math.max(0, ...products.filter((one) => one.weights === type).map(({ rate }) => rate));
-  const operations = { fp32: best("fp32"), q8: best("q8"), q4: best("q4") };
-  return { products, ceilings: { operations, bytes: await measureMoving(threads) } };
+  return { products, ceilings: { operations: byWeightType(best), bytes: await measureMoving(threads) } };
 }
 
 /** The product is repeated inside the graph, which gives out one number of each: nothing else is to be measured. */

@@ -2,15 +2,17 @@
 import { bytesPerToken, type StorageType } from "../cache/storage.js";
 import type { Eviction, Plan } from "../cache/policy.js";
 import type { WeightType } from "../graph/model.js";
-import { BLOCK } from "../graph/quantize.js";
+import { BLOCK } from "../graph/quantize/blocks.js";
+import { conditioningWeights } from "../models/infinity/conditioning.js";
 import type { InfinityConfig } from "../models/infinity/config.js";
 import type { LAYER_PARTS } from "../models/infinity/layer.js";
 import { FLOAT, product, type Work } from "./work.js";
 
-/** Bytes that an element of a large matrix takes: in blocks, with its share of the block's scale. */
+/** Bytes that an element of a large matrix takes: in blocks, with its share of the block's scale (of a row's, it is next to nothing). */
 const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = {
   fp32: FLOAT,
   q8: 1 + FLOAT / BLOCK,
+  w8a8: 1,
   q4: 1 / 2 + FLOAT / BLOCK,
 };
 
@@ -82,7 +84,8 @@ export function codesWork(summed: number): Work {
 }
 
 /** What one text of `tokens` tokens means: pooled to a vector, its modulations, and keys and values for every layer. */
-export function conditioningWork(config: InfinityConfig, weights: WeightType, tokens: number): Work {
+export function conditioningWork(config: InfinityConfig, type: WeightType, tokens: number): Work {
+  const weights = conditioningWeights(type);
   const { width: C, depth, textChannels } = config;
   // Keys and values of every layer, and the two-layer MLP before them.
   const large = C * textChannels + C * C + depth * 2 * C * C;

@@ -1,5 +1,5 @@
 /** What a part of a generation must do at least: arithmetic and traffic, counted by formula, and how fast a machine can. */
-import type { WeightType } from "../graph/model.js";
+import { WEIGHT_TYPES, type WeightType } from "../graph/model.js";
 
 /** The least that a part has to do. */
 export interface Work {
@@ -15,6 +15,11 @@ export interface Ceilings {
   readonly operations: Readonly<Record<WeightType, number>>;
   /** Bytes a second that are read or written. */
   readonly bytes: number;
+}
+
+/** A number for each way weights are held. */
+export function byWeightType(numberOf: (type: WeightType) => number): Record<WeightType, number> {
+  return Object.fromEntries(WEIGHT_TYPES.map((type) => [type, numberOf(type)])) as Record<WeightType, number>;
 }
 
 /** Bytes of a float32 number. */

@@ -13,6 +13,11 @@ export function keepsOutputs(device: Device): boolean {
   return device === "webgpu";
 }
 
+/** Devices that multiply matrices of 8-bit numbers. */
+export function hasIntegerProducts(device: Device): boolean {
+  return device === "cpu" || device === "wasm";
+}
+
 /** The device an option asks for, checked against what this runtime has; `auto` is the CPU (WASM in a browser). */
 export function chooseDevice(wanted: string): Device {
   const device = wanted === "auto" ? (isNode ? "cpu" : "wasm") : DEVICES.find((name) => name === wanted);

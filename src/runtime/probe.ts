@@ -2,10 +2,11 @@
  * What a device's kernels can do, found out by trying. WebGPU's fused attention walks over the keys in steps of a
  * subgroup's size but always computes 8 of them, so it is silently wrong on adapters whose subgroups are smaller
  * (onnxruntime 1.30; SwiftShader's have 4 lanes: up to 4 % off in the logits). Such an adapter gets plain products.
+ * Products of integers are cut off at 16 bits by processors without dot products of bytes; they get smaller levels.
  */
-import { GraphBuilder } from "../graph/builder.js";
-import { CPU_TARGET, type GraphTarget } from "../graph/model.js";
-import { MultiHeadAttention } from "../graph/ops/index.js";
+import { GraphBuilder, type Value } from "../graph/builder.js";
+import { CPU_TARGET, type GraphTarget, type WeightType } from "../graph/model.js";
+import { MatMulIntegerToFloat, MultiHeadAttention, QuantizeLinear } from "../graph/ops/index.js";
 import type { Device } from "./device.js";
 import { Session } from "./session.js";
 import { float32, values } from "./tensor.js";
@@ -18,9 +19,10 @@ const DIM = 8;
 /** Kernels that are right differ from the host by the order of float32 sums; wrong ones by more than 1e-2. */
 const TOLERANCE = 1e-4;
 
-/** The target that graphs for a device are written for. */
-export async function probeTarget(device: Device): Promise<GraphTarget> {
-  if (device !== "webgpu") return CPU_TARGET;
+/** The target that graphs with such weights are written for on a device. */
+export async function probeTarget(device: Device, weights: WeightType = "fp32"): Promise<GraphTarget> {
+  if (device !== "webgpu")
+    return weights === "w8a8" ? { ...CPU_TARGET, saturates: await saturates(device) } : CPU_TARGET;
   // A loop's steps would wait for the host each.
   return { fusedAttention: await fusedAttentionIsRight(device), loops: false };
 }
@@ -63,4 +65,27 @@ function attention(q: Float32Array, k: Float32Array, v: Float32Array): number[] 
 
 function dot(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+}
+
+/** Channels of a token whose levels are all the largest, times weights that are, too. */
+const CHANNELS = 64;
+
+async function saturates(device: Device): Promise<boolean> {
+  const g = new GraphBuilder("integer probe");
+  const x = g.input("x", "float32", [1, CHANNELS]);
+  const levels = QuantizeLinear(g, x, ones(g, 1), g.constant("uint8", [1], new Uint8Array(1)));
+  const weights = g.constant("int8", [CHANNELS, CHANNELS], new Int8Array(CHANNELS ** 2).fill(127));
+  const zero = g.constant("uint8", [], new Uint8Array(1));
+  g.output("y", MatMulIntegerToFloat(g, levels, weights, ones(g, CHANNELS), zero), "float32", [1, CHANNELS]);
+  const session = await Session.create(await g.build(), { device });
+  try {
+    const { y } = await session.run({ x: float32(new Float32Array(CHANNELS).fill(255), [1, CHANNELS]) });
+    return values(y!).some((value) => value !== CHANNELS * 255 * 127);
+  } finally {
+    await session.dispose();
+  }
+}
+
+function ones(g: GraphBuilder, length: number): Value {
+  return g.constant("float32", [length], new Float32Array(length).fill(1));
 }

@@ -2,6 +2,7 @@
 import { bytesSource } from "../../src/checkpoint/source.js";
 import { rowMajorStrides, type DType, type StoredTensor } from "../../src/checkpoint/tensor.js";
 import { GraphBuilder } from "../../src/graph/builder.js";
+import type { WeightType } from "../../src/graph/model.js";
 import { Add, FastGelu, Linear } from "../../src/graph/ops/index.js";
 import type { Device } from "../../src/runtime/device.js";
 import { Session } from "../../src/runtime/session.js";
@@ -11,8 +12,8 @@ declare global {
   interface Window {
     /** gelu(x · weightᵀ) + x for x = 1 … 4 and a weight of halves, [1, 2, 2]. */
     runLayer(device: Device, dtype: DType): Promise<number[]>;
-    /** x · weightᵀ with the weight in blocks, as rounded to them; x is [1, rows, columns], the weight [outputs, columns]. */
-    runBlocks(device: Device, type: "q8" | "q4", x: number[][], weight: number[][]): Promise<number[]>;
+    /** x · weightᵀ with the weight in levels of 8 or 4 bits; x is [1, rows, columns], the weight [outputs, columns]. */
+    runLevels(device: Device, type: Exclude<WeightType, "fp32">, x: number[][], weight: number[][]): Promise<number[]>;
   }
 }
 
@@ -40,7 +41,7 @@ window.runLayer = async (device, dtype) => {
   return Array.from(values(result.y!));
 };
 
-window.runBlocks = async (device, type, x, weight) => {
+window.runLevels = async (device, type, x, weight) => {
   const g = new GraphBuilder("blocks", undefined, type);
   const [rows, columns] = [x.length, x[0]!.length];
   const source = bytesSource("memory", new Uint8Array(Float32Array.from(weight.flat()).buffer));

@@ -1,5 +1,6 @@
 /** Graphs, weights and sessions in a real browser, on both of its devices. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { WeightType } from "../../src/graph/model.js";
 import { openPage, type OpenPage } from "../support/browser.js";
 import type {} from "./graph-page.js";
 
@@ -30,24 +31,33 @@ describe.each(["wasm", "webgpu"] as const)("a layer on %s", (device) => {
     // Levels of a block go to 127 or to 7; errors of 300 terms average out.
     ["q8", 0.02],
     ["q4", 0.2],
-  ] as const)("multiplies by a matrix in %s", async (type, tolerance) => {
-    const wave = (rows: number, start: number): number[][] =>
-      Array.from({ length: rows }, (_, row) =>
-        Array.from({ length: 300 }, (__, i) => Math.sin(start + 31 * row + i * i)),
-      );
-    const [x, weight] = [wave(5, 1), wave(37, 2)];
-    const exact = x.flatMap((row) =>
-      weight.map((column) => row.reduce((sum, value, i) => sum + value * column[i]!, 0)),
-    );
-    const found = await open.page.evaluate(([d, t, a, b]) => window.runBlocks(d, t, a, b), [
-      device,
-      type,
-      x,
-      weight,
-    ] as const);
-    expect(found).toHaveLength(exact.length);
-    const error = Math.hypot(...found.map((value, i) => value - exact[i]!)) / Math.hypot(...exact);
-    expect(error).toBeLessThan(tolerance);
-    expect(error).toBeGreaterThan(0);
-  });
+  ] as const)("multiplies by a matrix in %s", async (type, tolerance) => multiplies(device, type, tolerance));
 });
+
+it("multiplies integers on wasm", () =>
+  // Levels of rows and of tokens go to 127.
+  multiplies("wasm", "w8a8", 0.02));
+
+/** Multiplies by a matrix that is held so, and expects an error within the tolerance, but some. */
+async function multiplies(
+  device: "wasm" | "webgpu",
+  type: Exclude<WeightType, "fp32">,
+  tolerance: number,
+): Promise<void> {
+  const wave = (rows: number, start: number): number[][] =>
+    Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: 300 }, (__, i) => Math.sin(start + 31 * row + i * i)),
+    );
+  const [x, weight] = [wave(5, 1), wave(37, 2)];
+  const exact = x.flatMap((row) => weight.map((column) => row.reduce((sum, value, i) => sum + value * column[i]!, 0)));
+  const found = await open.page.evaluate(([d, t, a, b]) => window.runLevels(d, t, a, b), [
+    device,
+    type,
+    x,
+    weight,
+  ] as const);
+  expect(found).toHaveLength(exact.length);
+  const error = Math.hypot(...found.map((value, i) => value - exact[i]!)) / Math.hypot(...exact);
+  expect(error).toBeLessThan(tolerance);
+  expect(error).toBeGreaterThan(0);
+}

@@ -171,8 +171,8 @@ describe("the report", () => {
   });
 });
 
-describe("weights in blocks", () => {
-  it.each(["q8", "q4"] as const)("%s: take less, draw another image, and say so", async (weights) => {
+describe("weights in 8 and 4 bits", () => {
+  it.each(["q8", "w8a8", "q4"] as const)("%s: take less, draw another image, and say so", async (weights) => {
     const held = await Engine.load("tiny", { weights }, resolveModel);
     try {
       const { image, report } = await held.draw([FOX], { pixels: "0.06M", seed: 7 });
@@ -193,7 +193,7 @@ describe("weights in blocks", () => {
     for (const [options, line] of wrong)
       await expect(Engine.load("tiny", options, resolveModel)).rejects.toThrow(new OptionError(line));
     const load = Engine.load("tiny", { weights: "q2" as "q8" }, resolveModel);
-    await expect(load).rejects.toThrow(new OptionError("weights q2: not one of fp32, q8, q4"));
+    await expect(load).rejects.toThrow(new OptionError("weights q2: not one of fp32, q8, w8a8, q4"));
   });
 });
 

@@ -35,7 +35,7 @@ function operations({ args }: Entry, graph: string): number {
   const { op_name: operator, input_type_shape, output_type_shape } = args;
   const [first = [], second = []] = shapes(input_type_shape);
   const [out = []] = shapes(output_type_shape);
-  if (/^(?:Gemm|MatMul|FusedMatMul|MatMulNBits)$/.test(operator)) {
+  if (/^(?:Gemm|MatMul|FusedMatMul|MatMulNBits|MatMulIntegerToFloat)$/.test(operator)) {
     // FusedMatMul may take its first factor transposed; these graphs' never is.
     return 2 * count(out) * first.at(-1)!;
   }

@@ -6,6 +6,7 @@ export * from "./linear.js";
 export * from "./math.js";
 export * from "./normalization.js";
 export * from "./pooling.js";
+export * from "./quantization.js";
 export * from "./reduction.js";
 export * from "./selection.js";
 export * from "./shape.js";

@@ -4,7 +4,7 @@ import { noise as randomNumbers } from "../../../test/support/cache.js";
 import { runGraph, storedTensor, testOperators } from "../../../test/support/graph.js";
 import { float32, values } from "../../runtime/tensor.js";
 import { GraphBuilder } from "../builder.js";
-import { CPU_TARGET } from "../model.js";
+import { CPU_TARGET, type GraphTarget } from "../model.js";
 import * as linear from "./linear.js";
 
 const X = wave([2, 3, 4]);
@@ -29,6 +29,8 @@ describe("linear layers act on the last axis and keep the others", () => {
 describe.each([
   // 8-bit levels of weight and product: 1/127 of the largest of a block at most, averaged out over 300 terms.
   { type: "q8", tolerance: 0.02 },
+  // Levels of outputs and tokens: 1/127 of the largest of 300.
+  { type: "w8a8", tolerance: 0.02 },
   // 4-bit levels: 1/7.
   { type: "q4", tolerance: 0.2 },
 ] as const)("a $type matrix", ({ type, tolerance }) => {
@@ -48,6 +50,40 @@ describe.each([
     const length = (all: ArrayLike<number>): number => Math.hypot(...Array.from(all));
     expect(length(difference) / length(expected.values)).toBeLessThan(tolerance);
     expect(length(difference)).toBeGreaterThan(0);
+  });
+});
+
+describe("a matrix in w8a8", () => {
+  /** Products of `x` [1, tokens, 40] on a target. */
+  async function products(x: Float32Array, target: GraphTarget = CPU_TARGET): Promise<Float32Array> {
+    const g = new GraphBuilder("linear", target, "w8a8");
+    const shape = [1, x.length / 40, 40];
+    const input = g.input("x", "float32", shape);
+    g.output("y", linear.Linear(g, input, g.matrix(storedTensor("w", noise([7, 40], 1)))), "float32", [
+      1,
+      shape[1]!,
+      7,
+    ]);
+    const { y } = await runGraph(g, { x: float32(x, shape) });
+    return values(y!);
+  }
+
+  it("gives a token the same whatever the others are", async () => {
+    const token = Float32Array.from(noise([40], 2).values);
+    const large = token.map((value) => 1000 * value);
+    const [alone, beside] = [await products(token), await products(Float32Array.of(...large, ...token))];
+    expect(beside.subarray(7)).toEqual(alone);
+  });
+
+  it("gives zeros for a token of zeros", async () => {
+    expect(Array.from(await products(new Float32Array(40)))).toEqual(new Array<number>(7).fill(0));
+  });
+
+  it("has smaller levels where sums are cut off at 16 bits", async () => {
+    const token = Float32Array.from(noise([40], 2).values);
+    const [fine, coarse] = [await products(token), await products(token, { ...CPU_TARGET, saturates: true })];
+    expect(coarse).not.toEqual(fine);
+    fine.forEach((value, i) => expect(Math.abs(coarse[i]! - value)).toBeLessThan(0.1));
   });
 });
 

@@ -1,20 +1,24 @@
 /** A linear layer on [rows, tokens, channels]. */
-import type { BlockWeight, GraphBuilder, Matrix, Value } from "../builder.js";
-import { BLOCK } from "../quantize.js";
-import { Gemm } from "./math.js";
-import { Concat, Flatten, ReshapeTo, Shape, Slice } from "./shape.js";
+import type { BlockWeight, GraphBuilder, Matrix, RowWeight, Value } from "../builder.js";
+import { BLOCK } from "../quantize/blocks.js";
+import { Add, Gemm, Max, Mul, Neg } from "./math.js";
+import { MatMulIntegerToFloat, QuantizeLinear } from "./quantization.js";
+import { ReduceMax, ReduceMin } from "./reduction.js";
+import { Concat, Expand, Flatten, ReshapeTo, Shape, Slice, Squeeze } from "./shape.js";
 
 /** x [rows, tokens, in] × weightᵀ [out, in] + bias [out]. */
 export function Linear(g: GraphBuilder, x: Value, weight: Matrix, bias?: Value): Value {
-  return "levels" in weight ? blockLinear(g, x, weight, bias) : denseLinear(g, x, weight, bias);
+  if (!("levels" in weight)) return denseLinear(g, x, weight, bias);
+  return "bits" in weight ? blockLinear(g, x, weight, bias) : rowLinear(g, x, weight, bias);
 }
 
-/**
- * Gemm takes two axes, so the first two are folded and restored; reshapes move no data, and Gemm adds the bias in the
- * same pass.
- */
+/** Gemm takes two axes, so the first two are folded; it adds the bias in the same pass. */
 function denseLinear(g: GraphBuilder, x: Value, weight: Value, bias?: Value): Value {
-  const flat = Gemm(g, Flatten(g, x, 2), weight, bias);
+  return unfold(g, Gemm(g, Flatten(g, x, 2), weight, bias), x);
+}
+
+/** Brings back the first two axes of x, which a product folded; reshapes move no data. */
+function unfold(g: GraphBuilder, flat: Value, x: Value): Value {
   const rowsAndTokens = Slice(g, Shape(g, x), 0, 0, 2);
   return ReshapeTo(g, flat, Concat(g, [rowsAndTokens, g.ints([-1])], 0));
 }
@@ -31,4 +35,34 @@ function blockLinear(
   const attributes = { K: columns, N: rows, bits, block_size: BLOCK, accuracy_level: INTEGER_ACCURACY };
   const inputs = [x, levels, scales, undefined, undefined, bias];
   return g.node("MatMulNBits", inputs, attributes, { domain: "com.microsoft" })[0];
+}
+
+/** The level of zero: those of a token run to 127 on either side of it. */
+const ZERO = 128;
+const LARGEST = 127;
+
+/** Far below what a token's largest channel could be, so that a token of zeros has levels. */
+const SMALLEST = 1e-30;
+
+/**
+ * Every token's channels, too, become 8-bit levels with a scale of its own, so that what comes of a token depends on no
+ * other, and on no image drawn beside it. Matrices that multiply the same x share its levels.
+ */
+function rowLinear(g: GraphBuilder, x: Value, { levels, scales }: RowWeight, bias?: Value): Value {
+  const zero = g.constant("uint8", [], Uint8Array.of(ZERO));
+  const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, Flatten(g, x, 2)));
+  const tokens = g.shared(`levels of ${x.name}`, () => tokenLevels(g, Flatten(g, x, 2), scale, zero));
+  const product = Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero), scale);
+  return unfold(g, bias ? Add(g, product, bias) : product, x);
+}
+
+/** What a level of each token of x [tokens, channels] stands for, [tokens, 1]. */
+function tokenScale(g: GraphBuilder, x: Value): Value {
+  const largest = Max(g, ReduceMax(g, x, 1), Neg(g, ReduceMin(g, x, 1)));
+  return Mul(g, Max(g, largest, g.scalar(SMALLEST)), g.scalar(1 / LARGEST));
+}
+
+function tokenLevels(g: GraphBuilder, x: Value, scale: Value, zero: Value): Value {
+  const scales = Squeeze(g, scale, [1]);
+  return QuantizeLinear(g, x, scales, Expand(g, zero, Shape(g, scales)));
 }

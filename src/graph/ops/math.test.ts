@@ -68,6 +68,7 @@ describe("math operators follow their definitions", () => {
         [ROUNDED, ROUNDED_ROW],
       ),
     ],
+    Neg: [perElement(math.Neg, (x) => -x)],
     Abs: [perElement(math.Abs, Math.abs)],
     Round: [
       perElement(math.Round, Math.round),

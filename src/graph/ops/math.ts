@@ -48,6 +48,9 @@ export const GreaterOrEqual = (g: GraphBuilder, a: Value, b: Value): Value => g.
 export const Where = (g: GraphBuilder, condition: Value, a: Value, b: Value): Value =>
   g.node("Where", [condition, a, b])[0];
 
+/** −x. */
+export const Neg = (g: GraphBuilder, x: Value): Value => g.node("Neg", [x])[0];
+
 /** |x|. */
 export const Abs = (g: GraphBuilder, x: Value): Value => g.node("Abs", [x])[0];
 

@@ -44,5 +44,12 @@ describe("reductions keep the axis with length 1", () => {
         expected: tabulate([2, 1, 4], (a, _, c) => Math.max(...[0, 1, 2].map((b) => at(X, a, b, c)))),
       },
     ],
+    ReduceMin: [
+      {
+        inputs: [X],
+        build: (g, x) => reduction.ReduceMin(g, x, 1),
+        expected: tabulate([2, 1, 4], (a, _, c) => Math.min(...[0, 1, 2].map((b) => at(X, a, b, c)))),
+      },
+    ],
   });
 });

@@ -20,3 +20,7 @@ export const ArgMax = (g: GraphBuilder, x: Value, axis: number): Value =>
 /** The largest along one axis. */
 export const ReduceMax = (g: GraphBuilder, x: Value, axis: number): Value =>
   g.node("ReduceMax", [x], { axes: [axis], keepdims: 1 })[0];
+
+/** The smallest along one axis. */
+export const ReduceMin = (g: GraphBuilder, x: Value, axis: number): Value =>
+  g.node("ReduceMin", [x], { axes: [axis], keepdims: 1 })[0];

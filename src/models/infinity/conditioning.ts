@@ -25,7 +25,7 @@ export function buildConditioning(
   weights: WeightType = "fp32",
   store?: WeightsStore,
 ): Promise<GraphModel> {
-  const g = new GraphBuilder("conditioning", CPU_TARGET, weights);
+  const g = new GraphBuilder("conditioning", CPU_TARGET, conditioningWeights(weights));
   const weight = (name: string): Value => g.weight(lookup(name));
   const matrix = (name: string): Matrix => g.matrix(lookup(name));
   const { width: C } = config;
@@ -47,6 +47,14 @@ export function buildConditioning(
   const projected = op.Linear(g, hidden, matrix("text_proj_for_ca.2.weight"), weight("text_proj_for_ca.2.bias"));
   for (let layer = 0; layer < config.depth; layer++) textKeysAndValues(g, config, lookup, projected, layer);
   return g.build(store);
+}
+
+/**
+ * How the conditioning holds its matrices. It works once an image on few tokens, so integers from end to end would gain it
+ * nothing, and features of T5 have channels far larger than the others: blocks keep what those do to themselves.
+ */
+export function conditioningWeights(weights: WeightType): WeightType {
+  return weights === "w8a8" ? "q8" : weights;
 }
 
 /** The text as one vector [1, 1, C]: learned queries, one a head, attend to the text's tokens. */

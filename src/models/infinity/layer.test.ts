@@ -161,6 +161,7 @@ describe("the graph of a block", () => {
   it.each([
     // Levels of 8 and 4 bits are 1/127 and 1/7 of a block's largest value apart; errors average out over the products.
     { weights: "q8", tolerance: 0.03 },
+    { weights: "w8a8", tolerance: 0.03 },
     { weights: "q4", tolerance: 0.4 },
   ] as const)("gives nearly the same with its matrices in $weights", async ({ weights, tolerance }) => {
     const [exact, rounded] = [values((await run(6, HOST)).y!), values((await run(6, { ...HOST, weights })).y!)];

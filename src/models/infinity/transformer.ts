@@ -91,7 +91,7 @@ export class Transformer {
   ): Promise<Transformer> {
     const onDevice = keepsOutputs(options.device);
     const resident = { ...options, outputs: onDevice ? ("gpu-buffer" as const) : ("cpu" as const) };
-    const target = await probeTarget(options.device);
+    const target = await probeTarget(options.device, weights);
     // float32 matrices lie in the checkpoint as the graphs want them.
     const blocks = weights === "fp32" ? undefined : store;
     const loaded: Session[] = [];

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { noise } from "../../test/support/cache.js";
-import { storedTensor } from "../../test/support/graph.js";
-import { readFloat32 } from "../checkpoint/read.js";
-import { byteLength, type StoredTensor } from "../checkpoint/tensor.js";
-import { BLOCK, inBlocks, type LevelBits } from "./quantize.js";
+import { noise } from "../../../test/support/cache.js";
+import { storedTensor } from "../../../test/support/graph.js";
+import { readFloat32 } from "../../checkpoint/read.js";
+import { byteLength, type StoredTensor } from "../../checkpoint/tensor.js";
+import { BLOCK, inBlocks, type LevelBits } from "./blocks.js";
 
 const read = ({ source, offset, ...tensor }: StoredTensor): Promise<Uint8Array> =>
   source.read(offset, byteLength({ source, offset, ...tensor }));

@@ -4,9 +4,9 @@
  * becomes the nearest level. Levels are stored unsigned, the middle meaning 0; the last block of a row is filled up with
  * zeros. Levels run to ± the same number, so that zero and signs are exact.
  */
-import { readFloat32 } from "../checkpoint/read.js";
-import { checkRange, type ByteSource } from "../checkpoint/source.js";
-import { rowMajorStrides, sliceRows, type StoredTensor } from "../checkpoint/tensor.js";
+import { readFloat32 } from "../../checkpoint/read.js";
+import { sliceRows, type StoredTensor } from "../../checkpoint/tensor.js";
+import { cutTensors, inverse, scaleOf, type Cut } from "./made.js";
 
 /** Values of a block. Blocks of 32 would cost 9 bits a value instead of 8.25, at hardly less error. */
 export const BLOCK = 128;
@@ -25,8 +25,6 @@ export interface BlockMatrix {
   readonly scales: StoredTensor;
 }
 
-const CUT_VERSION = 1;
-
 /** Rows that are read and cut at once: 16 MiB of a matrix 8192 wide. */
 const ROWS_AT_ONCE = 512;
 
@@ -34,57 +32,11 @@ const ROWS_AT_ONCE = 512;
 export function inBlocks(tensor: StoredTensor, bits: LevelBits): BlockMatrix {
   const [rows = 0, columns = 0] = tensor.shape;
   const blocks = Math.ceil(columns / BLOCK);
-  let cut: Promise<Cut> | undefined;
-  const part = (name: keyof Cut, dtype: "u8" | "f32", shape: readonly number[], size: number): StoredTensor => ({
-    name: `${tensor.name}.${name}`,
-    dtype,
-    shape,
-    strides: rowMajorStrides(shape),
-    source: {
-      ...madeSource(
-        `${tensor.source.name}: ${tensor.name}`,
-        size,
-        async () => (await (cut ??= cutMatrix(tensor, bits)))[name],
-      ),
-      ...(tensor.source.fingerprint && { fingerprint: () => cutFingerprint(tensor, bits, name) }),
-    },
-    offset: 0,
-  });
-  const bytes = (BLOCK * bits) / 8;
-  return {
-    ...{ rows, columns, bits },
-    levels: part("levels", "u8", [rows, blocks, bytes], rows * blocks * bytes),
-    scales: part("scales", "f32", [rows, blocks], rows * blocks * Float32Array.BYTES_PER_ELEMENT),
-  };
-}
-
-interface Cut {
-  readonly levels: Uint8Array;
-  readonly scales: Uint8Array;
-}
-
-/** What the levels or scales of a matrix depend on. The version changes whenever the same values would be cut otherwise. */
-async function cutFingerprint(
-  { source, offset, dtype, shape, strides }: StoredTensor,
-  bits: LevelBits,
-  part: string,
-): Promise<string> {
-  const file = await source.fingerprint?.();
-  return JSON.stringify([CUT_VERSION, file, offset, dtype, shape, strides, bits, BLOCK, part]);
-}
-
-/** Bytes that are made at the first reading. */
-function madeSource(name: string, size: number, make: () => Promise<Uint8Array>): ByteSource {
-  const source: ByteSource = {
-    name,
-    size,
-    async read(offset, length) {
-      checkRange(source, offset, length);
-      return (await make()).subarray(offset, offset + length);
-    },
-    close: () => Promise.resolve(),
-  };
-  return source;
+  const layouts = {
+    levels: { dtype: "u8", shape: [rows, blocks, (BLOCK * bits) / 8] },
+    scales: { dtype: "f32", shape: [rows, blocks] },
+  } as const;
+  return { rows, columns, bits, ...cutTensors(tensor, [bits, BLOCK], layouts, () => cutMatrix(tensor, bits)) };
 }
 
 async function cutMatrix(tensor: StoredTensor, bits: LevelBits): Promise<Cut> {
@@ -135,19 +87,4 @@ function cutHalves(values: Float32Array, start: number, end: number, levels: Uin
     levels[at + i / 2] = low | (high << 4);
   }
   return scale;
-}
-
-/** What makes the largest magnitude the largest level; 0 for zeros. */
-function scaleOf(values: Float32Array, start: number, end: number, largestLevel: number): number {
-  let largest = 0;
-  for (let i = start; i < end; i++) {
-    const magnitude = Math.abs(values[i]!);
-    if (magnitude > largest) largest = magnitude;
-  }
-  return Math.fround(largest / largestLevel);
-}
-
-/** 1 / scale, and 0 for 0: a block of zeros has all its levels in the middle. */
-function inverse(scale: number): number {
-  return scale > 0 ? 1 / scale : 0;
 }

@@ -1,0 +1,43 @@
+import { describe } from "vitest";
+import { at, sum, tabulate, type NdArray } from "../../../test/support/arrays.js";
+import { testOperators } from "../../../test/support/graph.js";
+import type { GraphBuilder, Value } from "../builder.js";
+import * as quantization from "./quantization.js";
+
+const X: NdArray = { shape: [2, 4], values: [-1, 0.24, 0.26, 0.5, -300, -10, 0, 300] };
+const SCALES = [0.5, 2];
+const ZERO = 128;
+
+const levelAt = (row: number, column: number): number =>
+  Math.min(255, Math.max(0, Math.round(at(X, row, column) / SCALES[row]!) + ZERO));
+
+function levels(g: GraphBuilder, x: Value): Value {
+  const zeros = g.constant("uint8", [2], Uint8Array.of(ZERO, ZERO));
+  return quantization.QuantizeLinear(g, x, g.constant("float32", [2], Float32Array.from(SCALES)), zeros);
+}
+
+/** [4, 3], −127 to 127. */
+const WEIGHTS = [127, -127, 1, 2, 3, 127, -5, 6, -7, 127, 127, 0];
+
+describe("levels of 8 bits", () => {
+  testOperators<keyof typeof quantization>({
+    QuantizeLinear: [{ inputs: [X], build: levels, expected: tabulate([2, 4], levelAt), type: "uint8" }],
+    MatMulIntegerToFloat: [
+      {
+        inputs: [X],
+        build: (g, x) =>
+          quantization.MatMulIntegerToFloat(
+            g,
+            levels(g, x),
+            g.constant("int8", [4, 3], Int8Array.from(WEIGHTS)),
+            g.constant("float32", [3], Float32Array.of(1, 0.5, 0.25)),
+            g.constant("uint8", [], Uint8Array.of(ZERO)),
+          ),
+        expected: tabulate(
+          [2, 3],
+          (row, out) => sum(4, (i) => (levelAt(row, i) - ZERO) * WEIGHTS[3 * i + out]!) * [1, 0.5, 0.25][out]!,
+        ),
+      },
+    ],
+  });
+});
