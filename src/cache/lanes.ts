@@ -51,12 +51,12 @@ export function eachLane(
   work: (a: Value, b: Value, c: Value) => Value,
 ): Value {
   if (!g.target.loops) return work(...values);
-  const results = g.loop(op.Slice(g, op.Shape(g, values[0]), 0, 0, 1), (step) => {
+  const [results] = g.loop(op.Slice(g, op.Shape(g, values[0]), 0, 0, 1), (step) => {
     const lane = op.Unsqueeze(g, step, [0]);
     const [a, b, c] = values.map((value) => op.Gather(g, value, lane)) as [Value, Value, Value];
-    return work(a, b, c);
+    return [work(a, b, c)];
   });
-  return op.Squeeze(g, results, [1]);
+  return op.Squeeze(g, results!, [1]);
 }
 
 /** The cosine of a token with itself, as {@link cosinesWith} has it: more than that of any two. */

@@ -131,27 +131,27 @@ export class GraphBuilder {
   }
 
   /**
-   * Runs `body` for step 0, 1, … of `steps` [1] int64, and joins what it gives, float32, along a new first axis. The body
+   * Runs `body` for step 0, 1, … of `steps` [1] int64, and joins what it gives, all float32, along new first axes. The body
    * may use every value from before it; what comes about inside it is gone when its step ends.
    */
-  loop(steps: Value, body: (step: Value) => Value): Value {
+  loop(steps: Value, body: (step: Value) => readonly Value[]): Value[] {
     const [outside, sharedOutside] = [this.scope, this.sharedHere];
     const prefix = `loop_${this.counter++}`;
     const [step, before, after] = [`${prefix}.step`, `${prefix}.before`, `${prefix}.after`];
     this.scope = [];
     this.sharedHere = new Map(sharedOutside);
-    const result = body({ name: step });
+    const results = body({ name: step });
     this.scope.push(create(NodeProtoSchema, { name: after, opType: "Identity", input: [before], output: [after] }));
     const graph = create(GraphProtoSchema, {
       name: prefix,
       node: this.scope,
       input: [valueInfo(step, "int64", []), valueInfo(before, "bool", [])],
-      output: [valueInfo(after, "bool", []), typeInfo(result.name, "float32")],
+      output: [valueInfo(after, "bool", []), ...results.map(({ name }) => typeInfo(name, "float32"))],
     });
     this.nested.push(...this.scope);
     this.scope = outside;
     this.sharedHere = sharedOutside;
-    return this.node("Loop", [steps, undefined], { body: { graph } })[0];
+    return this.node("Loop", [steps, undefined], { body: { graph } }, { outputs: results.length });
   }
 
   /** A tensor of the checkpoint, as float32 whatever its stored type. Asking twice gives the same value. */

@@ -79,8 +79,8 @@ async function measureProduct(
   const g = new GraphBuilder("product", undefined, weights);
   const x = g.input("x", "float32", [1, m, k]);
   const matrix = g.matrix(matrixOf(n, k));
-  const made = g.loop(g.input("steps", "int64", [1]), () => corner(g, op.Linear(g, x, matrix)));
-  g.output("y", made, "float32", ["steps", 1, 1, 1]);
+  const [made] = g.loop(g.input("steps", "int64", [1]), () => [corner(g, op.Linear(g, x, matrix))]);
+  g.output("y", made!, "float32", ["steps", 1, 1, 1]);
   const each = product(m, k, n);
   const steps = Math.max(1, Math.round(OPERATIONS / each));
   const feeds = { x: tensorOf(m * k, [1, m, k]), steps: int64([steps], [1]) };

@@ -3,9 +3,9 @@
  * text, MLP. It runs once a scale. The cache goes in as it lies in the store, and only the new tokens' keys and values
  * come out, so what is cached is never copied back.
  *
- * Queries, keys and values of all tokens are made first. A device that can loop then attends for some heads of one row
- * after another, so that only their keys lie joined, and runs the rest, where no token needs another's state, for one piece
- * of the tokens after another (`pieces.ts`): what it holds is bounded and stays in the processor's caches.
+ * A device that can loop makes queries, keys and values for one piece of the tokens after another (`pieces.ts`), attends for
+ * some heads of one row after another, so that only their keys lie joined, and runs the rest in pieces again: where no token
+ * needs another's state, what it holds is bounded and stays in the processor's caches.
  *
  * Axes: rows = the batch's conditional rows, then its unconditional ones; tokens = tokens of this scale; past = cached
  * tokens; text = text tokens, padded to a common length.
@@ -17,6 +17,7 @@ import type { GraphModel, GraphTarget, WeightType } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { headName, storedInput, type StorageType } from "../../cache/storage.js";
 import { bySlot, type Block, type SlotTokens } from "./block.js";
+import { byPieces } from "./by-pieces.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
 import type { Lookup } from "../lookup.js";
 import { blockPrefix } from "./names.js";
@@ -46,14 +47,6 @@ const MAX_LOG_SCALE = Math.log(100);
 /** Added to the mean square of a head, so that one of zeros stays that; far below what another could have. */
 const SMALLEST_SQUARE = 1e-24;
 
-/** The part of the rows and tokens that is worked on: all of them, or a step of the loop. */
-interface Piece {
-  /** Of a value whose first axis is rows. */
-  readonly rows: (value: Value) => Value;
-  /** Of a value whose first axes are rows and tokens. */
-  readonly tokens: (value: Value) => Value;
-}
-
 /**
  * The graph of block `layer`.
  *
@@ -81,13 +74,18 @@ export function buildLayer(
   const matrix = (name: string): Matrix => g.matrix(stored(name));
   const block: Block = { g, config, storage, merging, slots, stored, weight, matrix };
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
-  const [gamma1, gamma2, scale1, scale2, shift1, shift2] = modulation(block);
-  const { q, keys, values } = queriesAndKeys(block, adaptiveNorm(block, x, scale1, shift1));
-  const text = textInputs(block);
-
+  const modulated = modulation(block);
+  const { q, keys, values } = queriesAndKeys(block, x, modulated);
   const seen = g.part("attention", () => selfAttention(block, q, keys, values));
+  g.output("y", behindAttention(block, x, seen, modulated), "float32", ["rows", "tokens", config.width]);
+  return g.build(store);
+}
 
-  const y = byPieces(block, x, ({ rows, tokens }) => {
+/** What comes after self-attention, given the state before it and what was read: a gated projection, the text, the MLP. */
+function behindAttention(block: Block, x: Value, seen: Value, { gamma1, gamma2, scale2, shift2 }: Modulation): Value {
+  const { g, weight, matrix } = block;
+  const text = textInputs(block);
+  const { byToken } = byPieces(g, x, ({ rows, tokens }) => {
     const attended = g.part("projections", () =>
       op.Linear(g, tokens(seen), matrix("sa.proj.weight"), weight("sa.proj.bias")),
     );
@@ -97,40 +95,30 @@ export function buildLayer(
     const afterText = op.Add(g, afterSelf, read);
     const normed = adaptiveNorm(block, afterText, rows(scale2), rows(shift2));
     const fed = g.part("mlp", () => feedForward(block, normed));
-    return op.Add(g, afterText, op.Mul(g, fed, rows(gamma2)));
+    return { byToken: [op.Add(g, afterText, op.Mul(g, fed, rows(gamma2)))], picked: [] };
   });
-  g.output("y", y, "float32", ["rows", "tokens", config.width]);
-  return g.build(store);
+  return byToken[0]!;
 }
 
-/** Runs `part` on all of x at once or, where the target can loop, on one piece after another. */
-function byPieces({ g }: Block, x: Value, part: (piece: Piece) => Value): Value {
-  const all = (value: Value): Value => value;
-  if (!g.target.loops) return part({ rows: all, tokens: all });
-  const starts = g.input("piece_starts", "int64", ["pieces", 2]);
-  const ends = g.input("piece_ends", "int64", ["pieces", 2]);
-  const joined = g.loop(op.Slice(g, op.Shape(g, starts), 0, 0, 1), (step) => {
-    const [start, end] = [op.Gather(g, starts, step), op.Gather(g, ends, step)];
-    const [firstRow, lastRow] = [op.Slice(g, start, 0, 0, 1), op.Slice(g, end, 0, 0, 1)];
-    return part({
-      rows: (value) => op.SliceTo(g, value, firstRow, lastRow),
-      tokens: (value) => op.SliceTo(g, value, start, end),
-    });
-  });
-  return op.ReshapeTo(g, joined, op.Shape(g, x));
+/** What the text makes of a block, [rows, 1, C] each. */
+interface Modulation {
+  readonly gamma1: Value;
+  readonly gamma2: Value;
+  /** 1 + what was learned. */
+  readonly scale1: Value;
+  readonly scale2: Value;
+  readonly shift1: Value;
+  readonly shift2: Value;
 }
 
-type Six = [Value, Value, Value, Value, Value, Value];
-
-/** The shared modulation plus the block's own: gamma1, gamma2, 1 + scale1, 1 + scale2, shift1, shift2, [rows, 1, C] each. */
-function modulation({ g, config, weight }: Block): Six {
+/** The shared modulation plus the block's own. */
+function modulation({ g, config, weight }: Block): Modulation {
   const shared = g.input("modulation", "float32", ["rows", 6, config.width]);
   const own = op.Reshape(g, weight("ada_gss"), [1, 6, config.width]);
-  const parts = op.Split(g, op.Add(g, shared, own), 1, [1, 1, 1, 1, 1, 1]) as Six;
+  const parts = op.Split(g, op.Add(g, shared, own), 1, [1, 1, 1, 1, 1, 1]);
+  const [gamma1, gamma2, scale1, scale2, shift1, shift2] = parts as [Value, Value, Value, Value, Value, Value];
   const one = g.scalar(1);
-  parts[2] = op.Add(g, parts[2], one);
-  parts[3] = op.Add(g, parts[3], one);
-  return parts;
+  return { gamma1, gamma2, scale1: op.Add(g, scale1, one), scale2: op.Add(g, scale2, one), shift1, shift2 };
 }
 
 /** Layer norm without weights of its own, then · scale + shift by row. */
@@ -147,24 +135,27 @@ interface QueriesAndKeys {
   readonly values: readonly SlotTokens[];
 }
 
-/** Makes them, and declares the cache's inputs and outputs. */
-function queriesAndKeys(block: Block, x: Value): QueriesAndKeys {
+/** Makes them of the state x, and declares the cache's inputs and outputs. */
+function queriesAndKeys(block: Block, x: Value, { scale1, shift1 }: Modulation): QueriesAndKeys {
   const { g, config, stored, weight } = block;
   const { width: C, heads } = config;
   // The three parts of the stored [3C, C] matrix are byte ranges of it, so each is a weight of its own.
-  const project = (third: number, bias: string): Value => {
-    const own = sliceRows(stored("sa.mat_qkv.weight"), third * C, (third + 1) * C);
-    return g.part("projections", () => op.Linear(g, x, g.matrix(own), weight(bias)));
-  };
-  const angles: [Value, Value] = [
-    g.input("cos", "float32", ["tokens", C / heads / 2]),
-    g.input("sin", "float32", ["tokens", C / heads / 2]),
-  ];
-  const projected = project(0, "sa.q_bias");
-  const q = op.RotaryEmbedding(g, unitHeads(block, projected, queryScale(block)), ...angles);
-  const k = op.RotaryEmbedding(g, unitHeads(block, project(1, "sa.zero_k_bias")), ...angles);
-  observe(block, q, projected);
-  return { q, keys: remember(block, "k", k), values: remember(block, "v", project(2, "sa.v_bias")) };
+  const third = (part: number): Matrix => g.matrix(sliceRows(stored("sa.mat_qkv.weight"), part * C, (part + 1) * C));
+  const [cos, sin] = ["cos", "sin"].map((name) => g.input(name, "float32", ["tokens", C / heads / 2]));
+  const observers = g.input("observers", "int64", ["observers"]);
+  const { byToken, picked } = byPieces(g, x, ({ rows, tokens, positions, pick }) => {
+    const normed = adaptiveNorm(block, tokens(x), rows(scale1), rows(shift1));
+    const project = (part: number, bias: string): Value =>
+      g.part("projections", () => op.Linear(g, normed, third(part), weight(bias)));
+    const rotate = (heads: Value): Value => op.RotaryEmbedding(g, heads, positions(cos!), positions(sin!));
+    const projected = project(0, "sa.q_bias");
+    const q = rotate(unitHeads(block, projected, queryScale(block)));
+    const k = rotate(unitHeads(block, project(1, "sa.zero_k_bias")));
+    return { byToken: [q, k, project(2, "sa.v_bias")], picked: [pick(q, observers), pick(projected, observers)] };
+  });
+  const [q, k, v] = byToken as [Value, Value, Value];
+  observe(block, picked as [Value, Value]);
+  return { q, keys: remember(block, "k", k), values: remember(block, "v", v) };
 }
 
 /** exp(min(learned, ln 100)) for each head, [H, 1]. */
@@ -197,11 +188,9 @@ function remember(block: Block, name: "k" | "v", fresh: Value): SlotTokens[] {
   });
 }
 
-/** Hands out the observers' queries by slot, by which a cache policy judges keys. */
-function observe(block: Block, attention: Value, projected: Value): void {
+/** Hands out the observers' queries [rows, observers, C] by slot, by which a cache policy judges keys. */
+function observe(block: Block, [attention, projected]: readonly [Value, Value]): void {
   const { g, config, slots, weight } = block;
-  const observers = g.input("observers", "int64", ["observers"]);
-  const pick = (queries: Value): Value => op.Gather(g, queries, observers, 1);
   const emit = (name: string, queries: Value): void => {
     for (const [i, own] of bySlot(block, queries).entries()) {
       const { head, heads } = slots[i]!;
@@ -209,8 +198,8 @@ function observe(block: Block, attention: Value, projected: Value): void {
       g.output(headName(name, head), op.Transpose(g, own, [1, 0, 2]), "float32", axes);
     }
   };
-  emit("observed_attention", pick(attention));
-  emit("observed_projected", op.Sub(g, pick(projected), weight("sa.q_bias")));
+  emit("observed_attention", attention);
+  emit("observed_projected", op.Sub(g, projected, weight("sa.q_bias")));
 }
 
 /** Keys, values and bias of the text's tokens. */

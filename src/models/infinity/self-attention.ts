@@ -56,15 +56,16 @@ function attendByLane(block: Block, q: Value, keys: readonly SlotTokens[], value
   const cutSlot = (tokens: SlotTokens): SlotTokens => cutSlotLanes(tokens, parts, (C / heads) * tokens.heads, cut);
   const [ownKeys, ownValues] = [keys.map(cutSlot), values.map(cutSlot)];
   const queries = cut(op.Transpose(g, q, [1, 0, 2]), C);
-  const read = g.loop(lanes, (step) => {
+  const [joined] = g.loop(lanes, (step) => {
     const lane = op.Unsqueeze(g, step, [0]);
     const pick = (value: Value): Value => op.Gather(g, value, lane, 1);
     // The lane's axis, of length 1, moves to the front by reshaping, which copies nothing.
     const laneFirst = (value: Value): Value => op.Unsqueeze(g, op.Squeeze(g, value, [1]), [0]);
-    return attend(block, bySlot(block, laneFirst(pick(queries))), ownKeys, ownValues, (tokens) =>
-      laneFirst(join(block, pickTokens(tokens, pick))),
-    );
-  }); // [lanes, 1, tokens, C / parts]
+    const asked = bySlot(block, laneFirst(pick(queries)));
+    const place = (tokens: SlotTokens): Value => laneFirst(join(block, pickTokens(tokens, pick)));
+    return [attend(block, asked, ownKeys, ownValues, place)];
+  });
+  const read = joined!; // [lanes, 1, tokens, C / parts]
   if (parts === 1) return op.ReshapeTo(g, read, op.Shape(g, q));
   const tokens = op.Slice(g, op.Shape(g, q), 0, 1, 2);
   const byLane = op.ReshapeTo(g, read, op.Concat(g, [rows, g.ints([parts]), tokens, g.ints([C / parts])], 0));
