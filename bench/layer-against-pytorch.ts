@@ -8,7 +8,7 @@
  * Needs Debian's python3-torch. PYTHON names the interpreter.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -21,12 +21,7 @@ import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
 import { lookupIn } from "../src/models/lookup.js";
 import { Session } from "../src/runtime/session.js";
 import { float32, int64, type Tensor } from "../src/runtime/tensor.js";
-import { commandEnvironment } from "./command-environment.js";
-
-interface Run {
-  readonly engine: string;
-  readonly seconds: number;
-}
+import { python, report, runOurs, runPython } from "./in-turn.js";
 
 const THREADS = 2;
 /** As many as PyTorch's side makes. */
@@ -41,47 +36,25 @@ async function compare(
   [heads = "16", fresh = "1024", cached = "1500", rounds = "3", ...types]: readonly string[],
 ): Promise<void> {
   const weightTypes = types.length > 0 ? types : ["fp32", "q8", "w8a8"];
-  const python = process.env.PYTHON ?? "/usr/bin/python3";
   const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
   try {
     const script = "bench/pytorch_transformer.py";
     await promisify(execFile)(python, [script, "make-layer", folder, width, heads, fresh, cached]);
     const ratios = new Map<string, number[]>(weightTypes.map((type) => [type, []]));
     for (let round = 0; round < Number(rounds); round++) {
-      const theirs = await timed(python, [script, "run-layer", folder], process.env);
+      const theirs = await runPython([script, "run-layer", folder]);
       for (const type of weightTypes) {
-        const args = ["scripts/bench.mjs", "bench/layer-against-pytorch.ts", "ours", folder, type];
-        const { seconds } = await timed(process.execPath, args, await commandEnvironment());
+        const { seconds } = await runOurs(["bench/layer-against-pytorch.ts", "ours", folder, type]);
         ratios.get(type)!.push(seconds / theirs.seconds);
       }
     }
-    for (const type of weightTypes) await report(folder, type, ratios.get(type)!);
+    for (const type of weightTypes) {
+      const results = { theirs: join(folder, "pytorch-state.bin"), ours: join(folder, `${type}.bin`) };
+      await report({ name: type, ratios: ratios.get(type)!, results });
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function timed(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
-  const { stdout } = await promisify(execFile)(command, args, { env });
-  const result = JSON.parse(stdout.trim().split("\n").at(-1)!) as Run;
-  console.log(`${result.engine.padEnd(16)} ${(1000 * result.seconds).toFixed(0)} ms`);
-  return result;
-}
-
-async function report(folder: string, type: string, ratios: readonly number[]): Promise<void> {
-  const [theirs, ours] = [await floats(join(folder, "pytorch-state.bin")), await floats(join(folder, `${type}.bin`))];
-  const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const difference = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - ours[i]!)), 0) / largest;
-  const median = ratios.toSorted((a, b) => a - b)[Math.floor(ratios.length / 2)]!;
-  const all = ratios.map((ratio) => ratio.toFixed(2)).join(" ");
-  console.log(
-    `${type}: ratio (ours / PyTorch) ${all}; median ${median.toFixed(2)}; states ${difference.toExponential(1)} of the largest apart at most`,
-  );
-}
-
-async function floats(path: string): Promise<Float32Array> {
-  const { buffer, byteOffset, byteLength } = await readFile(path);
-  return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
 /** Our layer on the same inputs; prints one JSON line and keeps the state. */

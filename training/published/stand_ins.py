@@ -24,13 +24,20 @@ def module(name, **attributes):
     return made
 
 
+SCORES_AT_ONCE = 60_000_000
+
+
 def attention(query, key, value, scale=None, attn_mask=None, **_):
-    """torch 2's scaled_dot_product_attention."""
+    """torch 2's scaled_dot_product_attention, some queries at a time, as its own kernels hold few scores at once."""
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = (query.float() @ key.float().transpose(-1, -2)) * scale
-    if attn_mask is not None:
-        scores = scores + attn_mask
-    return (torch.softmax(scores, -1) @ value.float()).to(value.dtype)
+    step = max(1, SCORES_AT_ONCE // (query.shape[0] * query.shape[1] * key.shape[-2]))
+    read = []
+    for first in range(0, query.shape[-2], step):
+        scores = (query[..., first : first + step, :].float() @ key.float().transpose(-1, -2)) * scale
+        if attn_mask is not None:
+            scores = scores + attn_mask[..., first : first + step, :]
+        read.append((torch.softmax(scores, -1) @ value.float()).to(value.dtype))
+    return torch.cat(read, -2)
 
 
 def packed_attention(q, kv, cu_seqlens_q, cu_seqlens_k, softmax_scale=None, **_):
