@@ -1,6 +1,7 @@
 /**
  * Draws a 256 × 256 image with a synthetic checkpoint of the 2B model's full size, through the command line, and prints
- * what it took. Writes some 7 GB to a temporary folder (TMPDIR) and removes them.
+ * what it took. Memory is allocated as under the `scalekv` command. Writes some 7 GB to a temporary folder (TMPDIR), beside
+ * them what is kept of weights in 8 and 4 bits, and removes them.
  *
  *     node scripts/bench.mjs bench/full-size.ts [FLAGS OF generate]
  */
@@ -8,6 +9,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { commandEnvironment } from "./command-environment.js";
 import { writeSynthetic2B } from "./synthetic-model.js";
 
 const flags = process.argv.slice(2);
@@ -20,7 +22,8 @@ try {
   const out = join(folder, "image.png");
   const args = ["scripts/scalekv.mjs", "generate", "a red fox in the snow", "--model", folder, "--out", out, ...wanted];
   const started = performance.now();
-  const code = await new Promise((done) => spawn(process.execPath, args, { stdio: "inherit" }).once("exit", done));
+  const env = { ...(await commandEnvironment()), SCALEKV_CACHE: join(folder, "cache") };
+  const code = await new Promise((done) => spawn(process.execPath, args, { stdio: "inherit", env }).once("exit", done));
   console.log(
     `the whole command took ${((performance.now() - started) / 1000).toFixed(0)} s, exit code ${String(code)}`,
   );

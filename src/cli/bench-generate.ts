@@ -31,7 +31,7 @@ const PROMPT = "a red apple on a blue background";
 /** The command. */
 export function benchGenerateCommand(): Command {
   const command = new Command("generate")
-    .description("Draw once, and print what every part took beside the least that it could take on this machine.")
+    .description("Draw, and print what every part took beside the least that it could take on this machine.")
     .argument("[prompt...]", "what to draw", [PROMPT])
     .option("--operators <n>", "also print the n operators that took the most time", (text) =>
       parseInteger("--operators", text, { min: 1, max: 1000 }),
@@ -78,7 +78,7 @@ async function checkPicture(out: string): Promise<void> {
 }
 
 /** The tables of parts, of scales and of the `operators` slowest operators, ending in a line break. */
-export function formatObserved({ machine, profile, report }: ObservedGeneration, operators: number): string {
+export function formatObserved({ machine, profile, report, seconds }: ObservedGeneration, operators: number): string {
   const { operations, bytes } = machine.ceilings;
   const products = Object.entries(operations).filter(([, rate]) => rate > 0);
   const rates = products.map(([type, rate]) => `${(rate / 1e9).toFixed(0)} GFLOP/s in ${type}`).join(", ");
@@ -87,6 +87,7 @@ export function formatObserved({ machine, profile, report }: ObservedGeneration,
     `this machine at best: ${rates}, ${(bytes / 1e9).toFixed(1)} GB/s`,
     "",
     partTable(profile),
+    unobserved(seconds, profile),
     "",
     stageTable(profile),
     ...(operators > 0 ? ["", operatorTable(profile, operators)] : []),
@@ -101,6 +102,11 @@ export function formatObserved({ machine, profile, report }: ObservedGeneration,
 function partTable({ parts, total }: GenerationProfile): string {
   const row = (part: PartProfile): string[] => [part.name, ...figures(part, total.seconds)];
   return table([["part", ...HEADER], ...parts.map(row), row(total)], ["left", ...RIGHT]);
+}
+
+function unobserved(seconds: number, { total }: GenerationProfile): string {
+  const ratio = total.floorSeconds > 0 ? `, ${(seconds / total.floorSeconds).toFixed(2)} of the floor` : "";
+  return `by itself, without this observation: ${seconds.toFixed(3)} seconds${ratio}`;
 }
 
 function stageTable({ stages, total }: GenerationProfile): string {

@@ -86,7 +86,7 @@ function addModelFlags(command: Command, defaultModel: string, device: Option): 
     .addOption(
       new Option("--weights <type>", "how the transformer's matrices are held (default: fp32)").choices(WEIGHT_TYPES),
     )
-    .option("--no-weights-cache", "make q8 and q4 anew instead of keeping them on disk");
+    .option("--no-weights-cache", "make matrices in 8 and 4 bits anew instead of keeping them on disk");
 }
 
 function addSizeFlags(command: Command): Command {

@@ -52,7 +52,7 @@ export function workerCommand(): Command {
     .option("--batch <n>", "images drawn at once (default: as many as the memory allows)", (text) =>
       parseInteger("--batch", text, { min: 1, max: 1024 }),
     )
-    .option("--no-weights-cache", "make q8 and q4 anew instead of keeping them on disk")
+    .option("--no-weights-cache", "make matrices in 8 and 4 bits anew instead of keeping them on disk")
     .option("--json", "print the report as JSON")
     .addHelpText("after", HELP)
     .action(work);

@@ -32,11 +32,14 @@ export interface ObservedCall {
 export interface ObservedGeneration {
   readonly machine: Machine;
   readonly profile: GenerationProfile;
+  /** Of the generation under observation, whose stages the profile divides. */
   readonly report: RunReport;
+  /** Seconds of the same call without observation: ONNX Runtime's profile takes memory between a run's own, and time. */
+  readonly seconds: number;
 }
 
 /**
- * Measures the machine before and after drawing once, and tells where the time went. On the CPU only: a device's operators return before
+ * Measures the machine before and after drawing, once by itself and once under observation, and tells where the time went. On the CPU only: a device's operators return before
  * their work is done. Errors: those of the pipeline.
  */
 export async function observeGeneration(call: ObservedCall): Promise<ObservedGeneration> {
@@ -48,10 +51,11 @@ export async function observeGeneration(call: ObservedCall): Promise<ObservedGen
   const folder = await mkdtemp(join(tmpdir(), "scalekv-profile-"));
   try {
     const prefix = join(folder, "graph-");
+    const { seconds } = await draw(call);
     const report = await draw(call, prefix);
     const graphs = await readProfiles(prefix);
     const machine = bestOf(before, await measureMachine(options));
-    return { machine, report, profile: profileOf(report, graphs, countRun(counted), machine.ceilings) };
+    return { machine, report, seconds, profile: profileOf(report, graphs, countRun(counted), machine.ceilings) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -70,8 +74,8 @@ function bestOf(a: Machine, b: Machine): Machine {
   };
 }
 
-/** The sessions write their profiles when they are disposed of. */
-async function draw({ model, prompts, loading, drawing }: ObservedCall, profile: string): Promise<RunReport> {
+/** The sessions write their profiles, if any, when they are disposed of. */
+async function draw({ model, prompts, loading, drawing }: ObservedCall, profile?: string): Promise<RunReport> {
   const drawOnce = await pipeline("text-to-image", model, { ...loading, profile });
   try {
     return (await drawOnce(prompts, drawing)).report;

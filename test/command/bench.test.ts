@@ -96,6 +96,7 @@ describe("scalekv bench machine", () => {
 
 /** What `bench generate --json` prints, as far as it is looked at. */
 interface Observed {
+  readonly seconds: number;
   readonly report: { readonly seconds: number; readonly stages: readonly { readonly name: string }[] };
   readonly profile: {
     readonly stages: readonly {
@@ -118,6 +119,7 @@ describe("scalekv bench generate", () => {
       expect(stdout).toMatch(/^tiny on cpu, full cache in fp32: 1 image, 7 scales, 521 tokens each\n/);
       for (const part of ["text encoder", "projections", "attention", "mlp", "vae", "total"])
         expect(stdout).toMatch(new RegExp(`\n${part} +\\d+\\.\\d{3} +\\d+\\.\\d % `));
+      expect(stdout).toMatch(/\nby itself, without this observation: \d+\.\d{3} seconds, \d+\.\d\d of the floor\n/);
       expect(stdout).toMatch(/\nscale 7 +16x16 /);
       expect(stdout).toMatch(/\noperator +part +seconds +share +runs\n(?:\w+ .*\n){3}\n/);
       expect(await readFile(out, "utf8")).toMatch(/^<svg [^]*<\/svg>\n$/);
@@ -130,7 +132,8 @@ describe("scalekv bench generate", () => {
     const flags = ["--policy", "scalekv", "--budget", "60%", "--weights", "q8", "--json", "--out", out];
     const { code, stdout, stderr } = await scalekv(...tiny, ...flags);
     expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: ENAMETOOLONG\n` });
-    const { report, profile } = JSON.parse(stdout) as Observed;
+    const { report, profile, seconds } = JSON.parse(stdout) as Observed;
+    expect(seconds).toBeGreaterThan(0);
     expect(profile.stages.map(({ name }) => name)).toEqual(report.stages.map(({ name }) => name));
     for (const { seconds, parts } of profile.stages)
       expect(parts.reduce((sum, part) => sum + part.seconds, 0)).toBeCloseTo(seconds, 6);

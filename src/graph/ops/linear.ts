@@ -52,8 +52,8 @@ function rowLinear(g: GraphBuilder, x: Value, { levels, scales }: RowWeight, bia
   const zero = g.constant("uint8", [], Uint8Array.of(ZERO));
   const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, Flatten(g, x, 2)));
   const tokens = g.shared(`levels of ${x.name}`, () => tokenLevels(g, Flatten(g, x, 2), scale, zero));
-  const product = Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero), scale);
-  return unfold(g, bias ? Add(g, product, bias) : product, x);
+  const product = unfold(g, Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero), scale), x);
+  return bias ? Add(g, product, bias) : product;
 }
 
 /** What a level of each token of x [tokens, channels] stands for, [tokens, 1]. */

@@ -7,7 +7,7 @@ const FLOAT = 4;
 
 it("counts states where keys are few", () => {
   const state = 2 * 4096 * 768;
-  expect(layerWorkingBytes(CONFIG, { rows: 2, tokens: 4096, past: 0 })).toBe(FLOAT * 9 * state);
+  expect(layerWorkingBytes(CONFIG, { rows: 2, tokens: 4096, past: 0 })).toBe(FLOAT * 8 * state);
 });
 
 it("counts the keys and values of half a row's heads where they are many", () => {

@@ -21,8 +21,8 @@ type Sizes = Pick<InfinityConfig, "width" | "heads" | "hidden">;
  */
 export function layerWorkingBytes(config: Sizes, task: WorkingTask): number {
   const state = task.rows * task.tokens * config.width;
-  // States before, normalised and after; queries as they come, of unit length and rotated; keys, and what the cache takes.
-  const making = 9 * state;
+  // States before and after; queries, keys and values in pieces, and these joined.
+  const making = 8 * state;
   // States before and after, queries as they were and by lane, what the cache takes, what was read so far; and a lane.
   const attending = 7 * state + laneValues(config, task);
   // States before and after, what was read, what the cache takes, pieces done and these joined; and a hidden layer.
