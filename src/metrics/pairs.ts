@@ -88,8 +88,10 @@ export async function* readPairs(files: readonly PairFiles[], signal?: AbortSign
 }
 
 async function readPair(files: PairFiles): Promise<PicturePair> {
-  const [a, b] = await Promise.all([readPicture(files.a), readPicture(files.b)]);
-  return { ...files, pictures: { a, b } };
+  const [a, b] = [readPicture(files.a), readPicture(files.b)];
+  // Where neither can be read, the first is the one to tell of.
+  b.catch(() => undefined);
+  return { ...files, pictures: { a: await a, b: await b } };
 }
 
 /**

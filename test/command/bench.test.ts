@@ -85,7 +85,7 @@ describe("scalekv bench machine", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const rate = String.raw`\d+\.\d`;
     expect(stdout).toMatch(/^GFLOP\/s of matrix products, weights in\n +fp32 +q8 +w8a8 +q4\n512 x 64 x 64 /);
-    expect(stdout).toMatch(new RegExp(`\nat best +${rate} +${rate} +${rate}\n\n${rate} GB/s of memory`));
+    expect(stdout).toMatch(new RegExp(`\nat best +${rate} +${rate} +${rate} +${rate}\n\n${rate} GB/s of memory`));
   });
 
   it("refuses a width that no model has", async () => {
