@@ -58,6 +58,14 @@ def add_data_arguments(add):
 
 
 def log(**values):
-    """One line; numbers with four digits."""
-    plain = {k: v.item() if torch.is_tensor(v) else v for k, v in values.items()}
-    print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in plain.items()), flush=True)
+    """One line; numbers with four digits, vectors with three behind the point."""
+    print("  ".join(f"{name} {written(value)}" for name, value in values.items()), flush=True)
+
+
+def written(value):
+    """A value as the log has it."""
+    if torch.is_tensor(value):
+        value = value.tolist()
+    if isinstance(value, list):
+        return " ".join(f"{v:.3f}" for v in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

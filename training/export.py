@@ -14,6 +14,8 @@ import torch
 import folder
 import run
 
+PIECE = 15 * 2**20  # bytes: what a GPU machine hands out in one file
+
 # What the published code is told besides sizes.
 SWITCHES = {
     "apply_spatial_patchify": 0,
@@ -78,7 +80,7 @@ def bundle(out, parts):
     with tarfile.open(tar, "w") as archive:
         archive.add(out, arcname=os.path.basename(os.path.normpath(out)))
     with open(tar, "rb") as file:
-        for i, piece in enumerate(iter(lambda: file.read(folder.LIMIT), b"")):
+        for i, piece in enumerate(iter(lambda: file.read(PIECE), b"")):
             with open(f"{tar}.{i:02}", "wb") as part:
                 part.write(piece)
     os.remove(tar)

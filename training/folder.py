@@ -1,6 +1,6 @@
 """Model folders: config.json, infinity.safetensors, vae.safetensors and t5/, with the published tensor names.
 
-A file over LIMIT becomes a folder of the same stem with shards and model.safetensors.index.json.
+A file over SHARD becomes a folder of the same stem with shards and model.safetensors.index.json.
 """
 
 import json
@@ -13,7 +13,7 @@ import torch
 from text_to_bits import TextToBits
 from vae import AutoEncoder
 
-LIMIT = 15 * 2**20  # bytes: what a GPU machine hands out in one file
+SHARD = 48 * 2**20  # bytes of a file at most
 NAMES = {torch.float16: "F16", torch.float32: "F32", torch.int64: "I64"}
 TYPES = {"F16": np.float16, "F32": np.float32, "I64": np.int64}
 TEXT_SIZES = ("vocab_size", "d_model", "d_kv", "num_heads", "d_ff", "num_layers")
@@ -45,21 +45,21 @@ def load_safetensors(path):
     return {name: torch.from_numpy(array(v).copy()) for name, v in header.items()}
 
 
-def shards_of(tensors):
-    """Splits tensors, in their order, into dictionaries that fit into LIMIT each."""
-    shards, room = [{}], LIMIT - 2**18  # the header's share
+def shards_of(tensors, limit):
+    """Splits tensors, in their order, into dictionaries that fit into so many bytes each."""
+    shards, room = [{}], limit - 2**18  # the header's share
     for name, t in tensors.items():
         if room < t.numel() * t.element_size() and shards[-1]:
             shards.append({})
-            room = LIMIT - 2**18
+            room = limit - 2**18
         shards[-1][name] = t
         room -= t.numel() * t.element_size()
     return shards
 
 
-def save_weights(stem, tensors):
+def save_weights(stem, tensors, limit=SHARD):
     """Writes STEM.safetensors, or shards in the folder STEM."""
-    shards = shards_of(tensors)
+    shards = shards_of(tensors, limit)
     if len(shards) == 1:
         return save_safetensors(stem + ".safetensors", tensors)
     os.makedirs(stem, exist_ok=True)

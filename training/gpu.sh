@@ -1,41 +1,41 @@
 #!/usr/bin/env bash
-# The timed stages on one GPU: bash gpu.sh smoke | 1 | 2 | 3   (README.md tells what they do)
-# Carried along: build/sprites and build/tokenizer. RUN stays on the machine between stages; OUT is what is taken home,
-# at most 6 files, each under 16 MiB. NAMES chooses the objects.
+# A model in one go on one GPU: bash gpu.sh LENGTH, in seconds   (README.md tells what it does)
+# Carried along: build/sprites and build/tokenizer. OUT is what is taken home, at most 7 files, each under 16 MiB: the model
+# in pieces, samples, reconstructions. The other variables are for a rehearsal.
 set -euo pipefail
 kit=$(cd "$(dirname "$0")" && pwd)
-DATA=${DATA:-$kit/build/sprites} TOK=${TOK:-$kit/build/tokenizer} NAMES=${NAMES:-$kit/names/forty.json}
-RUN=${RUN:-$kit/build/run} OUT=${OUT:-$kit/build/out} PYTHON=${PYTHON:-python3}
-size=256 # stride 8: a last map of 32 x 32 tokens, the 0.25M schedule
-data=(--data "$DATA" --names "$NAMES")
+OUT=${OUT:-$kit/build/out} RUN=${RUN:-$kit/build/run} PYTHON=${PYTHON:-python3} NAMES=${NAMES:-$kit/names/forty.json}
+SIZE=${SIZE:-256} DEPTH=${DEPTH:-12} WIDTH=${WIDTH:-256} CHANNELS=${CHANNELS:-64} TOKENS=${TOKENS:-60000} BATCH=${BATCH:-8}
+start=$(date +%s) end=$(($(date +%s) + $1))
+reserve=$((15 + $1 / 30)) # for drawing samples and packing
+data=(--data "$kit/build/sprites" --names "$NAMES" --styles flat,cartoon --size "$SIZE")
+tokenizer=$kit/build/tokenizer
 export PYTHONUNBUFFERED=1
 mkdir -p "$RUN" "$OUT"
 
-vae() { "$PYTHON" "$kit/train_vae.py" "${data[@]}" --size $size --base-ch 64 --out "$1/vae" "${@:2}"; }
-transformer() {
-  "$PYTHON" "$kit/train.py" "${data[@]}" --size $size --fresh 1 --vae "$1/vae/slim.pt" --tokenizer "$TOK" \
-    --out "$1/ar" --depth 16 --width 256 --text-layers 4 --flip 0.3 --lr 1e-3 --muon 0.01 --warmup 200 "${@:2}"
-}
-bundle() {
-  "$PYTHON" "$kit/export.py" --ar "$1/ar/slim.pt" --vae "$1/vae/slim.pt" --tokenizer "$TOK" --out "$1/model" --bundle "$2"
-}
-samples() { cp "$RUN/ar/samples.png" "$RUN/ar/samples.txt" "$OUT"; }
+left() { echo $((end - $(date +%s) - reserve)); }
+stage() { echo "== $1 at $(($(date +%s) - start)) s"; }
 
-case ${1:-} in
-smoke) # two minutes: does everything run, how fast, with how much memory
-  vae "$RUN/smoke" --seconds 20 --crop 128 --batch 32
-  transformer "$RUN/smoke" --seconds 40 --tokens 160000
-  bundle "$RUN/smoke" "$RUN/smoke/parts"
-  rm -rf "$RUN/smoke" ;;
-1) # autoencoder
-  vae "$RUN" --seconds 250 --crop 128 --batch 32 --cooldown 0
-  vae "$RUN" --seconds 280 --batch 16 --cooldown 0.6
-  cp "$RUN/vae/slim.pt" "$OUT/vae-slim.pt"; cp "$RUN/vae/reconstructions.png" "$OUT" ;;
-2) # transformer; the last scales join one by one
-  transformer "$RUN" --seconds 540 --tokens 160000 --grow 0.15,0.3,0.45,0.6 --cooldown 0
-  bundle "$RUN" "$OUT"; samples ;;
-3) # transformer on all scales, the learning rate falling; again for as long as it helps
-  transformer "$RUN" --seconds 530 --tokens 160000 --grow 0 --cooldown 0.6
-  bundle "$RUN" "$OUT"; samples ;;
-*) echo "stages: smoke 1 2 3"; exit 2 ;;
-esac
+# Without fused kernels if they fail: a slower model is better than none.
+vae() {
+  "$PYTHON" "$kit/train_vae.py" "${data[@]}" --base-ch "$CHANNELS" --batch "$BATCH" --cooldown 0.6 --out "$RUN/vae" "$@"
+}
+transformer() {
+  "$PYTHON" "$kit/train.py" "${data[@]}" --vae "$RUN/vae/slim.pt" --tokenizer "$tokenizer" --out "$RUN/ar" \
+    --depth "$DEPTH" --width "$WIDTH" --text-layers 4 --tokens "$TOKENS" --planners 2 --fresh 0.125 --shares 0.3,0.5,0.2 \
+    --grow 0.4,0.4,0.4 --short 0.3 --skip 3 --muon 0.01 --warmup 200 --cooldown 0.55 "$@"
+}
+
+stage autoencoder
+vae --seconds $(($1 * 22 / 100)) --compile || vae --seconds $(($1 * 22 / 100))
+cp "$RUN/vae/slim.pt" "$OUT/vae-slim.pt"
+cp "$RUN/vae/reconstructions.png" "$OUT"
+
+stage transformer
+transformer --seconds "$(left)" --compile || transformer --seconds "$(left)"
+
+stage packing
+cp "$RUN"/ar/samples.{png,txt} "$OUT"
+"$PYTHON" "$kit/export.py" --ar "$RUN/ar/slim.pt" --vae "$RUN/vae/slim.pt" --tokenizer "$tokenizer" --out "$RUN/model" --bundle "$OUT"
+rm "$OUT/vae-slim.pt"
+stage done

@@ -35,7 +35,7 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure=None):
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
-            moves = self.team.divide(direction, [self.momentum(p, group["momentum"]) for p in params])
+            moves = self.team.divide(directions, [self.momentum(p, group["momentum"]) for p in params])
             for p, move in zip(params, moves):
                 p.mul_(1 - group["lr"] * group["weight_decay"])
                 p.add_(move, alpha=-group["lr"])
@@ -49,9 +49,24 @@ class Muon(torch.optim.Optimizer):
         return p.grad.lerp(state["momentum"], beta)
 
 
-def direction(along):
-    """Where to move a matrix: along its momentum, orthogonalised; longer where it has more rows than columns."""
-    rows, columns = along.shape
+def parts_of(matrix):
+    """[n, rows, columns]: two or three squares on top of each other are matrices of their own."""
+    rows, columns = matrix.shape
     stacked = rows // columns if rows in (2 * columns, 3 * columns) else 1
-    move = orthogonal(along.view(stacked, rows // stacked, columns)).view(rows, columns)
-    return move * max(1.0, rows / stacked / columns) ** 0.5
+    return matrix.view(stacked, rows // stacked, columns)
+
+
+def directions(momenta):
+    """Where to move matrices: along their momenta, orthogonalised; longer where there are more rows than columns.
+
+    Those of one shape are orthogonalised together, since a GPU takes as long for one as for a dozen.
+    """
+    parts = [parts_of(m) for m in momenta]
+    moves = [None] * len(parts)
+    for shape in sorted({p.shape[1:] for p in parts}):
+        alike = [i for i, p in enumerate(parts) if p.shape[1:] == shape]
+        longer = max(1.0, shape[0] / shape[1]) ** 0.5
+        together = orthogonal(torch.cat([parts[i] for i in alike])) * longer
+        for i, move in zip(alike, together.split([len(parts[i]) for i in alike])):
+            moves[i] = move.reshape(momenta[i].shape)
+    return moves

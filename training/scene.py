@@ -1,4 +1,7 @@
-"""Draws planned scenes on the training device: sprites are placed on backgrounds by batched resampling."""
+"""Draws planned scenes on the training device: sprites are placed on backgrounds by batched resampling.
+
+B scenes of S x S pixels.
+"""
 
 import argparse
 import io
@@ -34,6 +37,34 @@ def objects(library, scene):
     return [(index[name], x, y, SIZES[scene["kind"]]) for name, (x, y) in zip(names, places)]
 
 
+# Of the two sizes that a painter keeps, sprites larger than this part of the canvas are made of the larger one.
+LARGE = 0.55
+
+
+def affine(x, y, size):
+    """The map from the canvas to a sprite of that centre and side, as `affine_grid` wants it; all in -1..1."""
+    return [[1 / size, 0.0, (1 - 2 * x) / size], [0.0, 1 / size, (1 - 2 * y) / size]]
+
+
+def pack(library, scenes):
+    """All that a painter needs to know of scenes, in tensors.
+
+    -> {"colours": [B, 2, 3] at the top and the bottom, "layers": [(large, rows [n], sprites [n], maps [n, 2, 3]), ...]};
+    a layer puts one sprite each into some of the scenes, over what is there, all of them large or all small.
+    """
+    colours = torch.tensor([[COLOURS[s["background"][end]] for end in (0, -1)] for s in scenes])
+    lists, layers = [objects(library, s) for s in scenes], []
+    for slot in range(max(map(len, lists), default=0)):
+        for large in (True, False):
+            here = lambda placed: len(placed) > slot and (placed[slot][3] > LARGE) == large
+            rows = [i for i, placed in enumerate(lists) if here(placed)]
+            if rows:
+                now = [lists[i][slot] for i in rows]
+                maps = torch.tensor([affine(*where) for _, *where in now])
+                layers.append((large, torch.tensor(rows), torch.tensor([sprite for sprite, *_ in now]), maps))
+    return {"colours": colours, "layers": layers}
+
+
 def read_sprite(path, sprite):
     """[1, 4, S, S] in 0..1, its colours multiplied by alpha, so that resizing keeps edges clean."""
     with open(path, "rb") as file:
@@ -65,37 +96,31 @@ class Painter:
             pairs = list(pool.map(two_sizes, library.sprites))
         self.full, self.half = (torch.stack(copies).to(device) for copies in zip(*pairs))
 
-    def backgrounds(self, scenes):
+    def backgrounds(self, colours):
         """Plain fills, or gradients from top to bottom: [B, 3, S, S] in 0..1."""
-        colour = lambda end: torch.tensor([COLOURS[s["background"][end]] for s in scenes], device=self.device)[
-            :, :, None, None
-        ]
+        first, last = colours.to(self.device)[..., None, None].unbind(1)
         down = torch.linspace(0, 1, self.size, device=self.device)[:, None]
-        return (colour(0) * (1 - down) + colour(-1) * down).expand(-1, -1, -1, self.size).clone()
+        return (first * (1 - down) + last * down).expand(-1, -1, -1, self.size).clone()
 
-    def place(self, canvas, rows, placed):
-        """Composites placed[i] onto canvas[rows[i]], in place; all of them large or all small."""
-        index = torch.tensor([p[0] for p in placed], device=self.device)
-        x, y, size = torch.tensor([p[1:] for p in placed], dtype=torch.float32, device=self.device).unbind(1)
-        theta = torch.zeros(len(placed), 2, 3, device=self.device)
-        theta[:, 0, 0] = theta[:, 1, 1] = 1 / size
-        theta[:, 0, 2], theta[:, 1, 2] = (1 - 2 * x) / size, (1 - 2 * y) / size
-        grid = F.affine_grid(theta, [len(placed), 4, self.size, self.size], align_corners=False)
-        sprites = (self.full if placed[0][3] > 0.55 else self.half)[index]
-        drawn = F.grid_sample(sprites.float() / 255, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    def place(self, canvas, large, rows, sprites, maps):
+        """Composites a layer onto the canvas, in place."""
+        grid = F.affine_grid(maps.to(self.device), [len(rows), 4, self.size, self.size], align_corners=False)
+        chosen = (self.full if large else self.half)[sprites.to(self.device)].float() / 255
+        drawn = F.grid_sample(chosen, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        rows = rows.to(self.device)
         canvas[rows] = canvas[rows] * (1 - drawn[:, 3:]) + drawn[:, :3]
 
     @torch.no_grad()
+    def paint(self, packed):
+        """Images of packed scenes, [B, 3, S, S] in -1..1."""
+        canvas = self.backgrounds(packed["colours"])
+        for layer in packed["layers"]:
+            self.place(canvas, *layer)
+        return canvas * 2 - 1
+
     def draw(self, scenes):
         """Images of the scenes, [B, 3, S, S] in -1..1."""
-        canvas = self.backgrounds(scenes)
-        lists = [objects(self.library, s) for s in scenes]
-        for slot in range(max(map(len, lists))):
-            for large in (True, False):
-                rows = [i for i, placed in enumerate(lists) if len(placed) > slot and (placed[slot][3] > 0.55) == large]
-                if rows:
-                    self.place(canvas, rows, [lists[i][slot] for i in rows])
-        return canvas * 2 - 1
+        return self.paint(pack(self.library, scenes))
 
 
 def load(folder, size, device, names=None, styles=None):

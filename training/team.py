@@ -32,11 +32,11 @@ class Team:
             g.copy_(mean.view_as(g))
 
     def divide(self, work, tensors):
-        """work(t), of t's shape, for each tensor t: every worker does its part of them and gets all."""
+        """work(tensors), a list of the same shapes: every worker does its part of them and gets all."""
         if self.size == 1:
-            return [work(t) for t in tensors]
-        mine = lambda i: i % self.size == self.rank
-        results = [work(t) if mine(i) else torch.zeros_like(t) for i, t in enumerate(tensors)]
+            return work(tensors)
+        results = [torch.zeros_like(t) for t in tensors]
+        results[self.rank :: self.size] = work(tensors[self.rank :: self.size])
         flat = torch.cat([r.flatten() for r in results])
         dist.all_reduce(flat)
         return [r.view_as(t) for r, t in zip(flat.split([t.numel() for t in tensors]), tensors)]

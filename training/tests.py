@@ -1,5 +1,6 @@
 """Tests of the training code that need neither sprites nor weights: python3 -m unittest tests"""
 
+import argparse
 import json
 import os
 import random
@@ -15,9 +16,11 @@ import checker
 import common
 import folder
 import gelu
+import lessons
 import muon
 import run
 import scene
+import team as teams
 from published import t5
 from text_encoder import TextEncoder
 from text_to_bits import TextToBits
@@ -108,6 +111,39 @@ class CheckerTest(unittest.TestCase):
                 self.assertEqual(fits.count(wanted), 1)
 
 
+class LessonsTest(unittest.TestCase):
+    def setUp(self):
+        where = tempfile.TemporaryDirectory()
+        self.addCleanup(where.cleanup)
+        self.library = made_up_library(where.name)
+        self.library.index = {style: {n: i for i, n in enumerate(self.library.names)} for style in self.library.styles}
+        write(self.library, where.name)
+        self.args = argparse.Namespace(shares="0.4,0.3,0.3", fresh=0.25, memory=100, text_len=32)
+        self.plans = lambda: iter(lessons.Planner(self.args, self.library, Tokenizer(where.name), 1))
+
+    def test_a_place_is_read_only_after_it_was_filled(self):
+        filled, plans = set(), self.plans()
+        for i in range(8):
+            plan = next(plans)
+            filled.update(plan["into"].tolist())
+            self.assertEqual(len(plan["into"]), lessons.AT_ONCE // 4 if i else lessons.AT_ONCE)
+            self.assertEqual(len(plan["fresh"]["colours"]), len(plan["into"]))
+            self.assertLessEqual(set(plan["places"].tolist()), filled)
+            self.assertEqual(plan["ids"].shape[0], lessons.AT_ONCE)
+        self.assertEqual(filled, set(range(100)))
+
+    def test_the_same_seed_gives_the_same_plans(self):
+        self.assertTrue(torch.equal(next(self.plans())["ids"], next(self.plans())["ids"]))
+
+    def test_a_packed_scene_has_every_sprite_once(self):
+        scenes = captions.plans(self.library, "a", 0, 50)
+        packed = scene.pack(self.library, scenes)
+        count = sum(len(rows) for _, rows, _, _ in packed["layers"])
+        self.assertEqual(count, sum(len(scene.objects(self.library, s)) for s in scenes))
+        # A layer that had a scene twice would lose one of its sprites.
+        self.assertTrue(all(len(set(rows.tolist())) == len(rows) for _, rows, _, _ in packed["layers"]))
+
+
 class BitsTest(unittest.TestCase):
     def test_the_teacher_gives_the_bits_of_the_quantiser(self):
         h = torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -182,7 +218,7 @@ class FolderTest(unittest.TestCase):
         tensors = {"a": torch.randn(3, 5).half(), "b": torch.randn(2**22).half(), "c": torch.randn(2**22).half()}
         with tempfile.TemporaryDirectory() as where:
             for stem, chosen in (("one", {"a": tensors["a"]}), ("many", tensors)):
-                folder.save_weights(os.path.join(where, stem), chosen)
+                folder.save_weights(os.path.join(where, stem), chosen, 15 * 2**20)
                 read = folder.load_weights(os.path.join(where, stem))
                 self.assertEqual(sorted(read), sorted(chosen))
                 self.assertTrue(all(torch.equal(read[k], chosen[k]) for k in chosen))

@@ -14,7 +14,7 @@ import folder
 import run as runs
 import scene
 import team as teams
-from vae import AutoEncoder, reconstruction_loss
+from vae import AutoEncoder, NormSilu, reconstruction_loss
 
 
 def arguments():
@@ -80,6 +80,7 @@ def main(args, team):
     run = runs.Run(args, team, device, lambda saved: make_model(args, saved), {})
     model = run.model
     model.encoder.requires_grad_(not args.freeze_encoder)
+    run.compile(m for m in model.modules() if isinstance(m, NormSilu))
     sides = common.sides_of(args.size // model.stride)
     seen_sides = [s for s in sides if not args.crop or s <= args.crop // model.stride]
     painter = scene.load(args.data, args.size, device, args.names, args.styles)

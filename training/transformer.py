@@ -40,9 +40,9 @@ def segments_of(sides):
 
 @lru_cache(None)
 def layout(sides, head_dim, device):
-    """What depends on the schedule alone: (segments, mask of the first segment, level [L], turns [L, head_dim / 2]).
+    """What depends on the schedule alone: (segments, mask of the first segment, level [L], turns [2, L, head_dim / 2]).
 
-    level is each token's scale; turns are complex numbers of length 1, first those of the row, then of the column.
+    level is each token's scale; turns are cosines and sines of angles, first those of the row, then of the column.
     """
     segments = segments_of(sides)
     level = torch.cat([torch.full((s * s,), i) for i, s in enumerate(sides)])
@@ -54,13 +54,14 @@ def layout(sides, head_dim, device):
         at = (torch.arange(s) * (GRID / s)).round()[:, None] * speed
         angles.append(torch.cat([at[:, None].expand(s, s, -1), at[None].expand(s, s, -1)], -1).flatten(0, 1))
     angles = torch.cat(angles)
-    turns = torch.polar(torch.ones_like(angles), angles)
+    turns = torch.stack([angles.cos(), angles.sin()])
     return segments, (first[:, None] >= first[None]).to(device), level.to(device), turns.to(device)
 
 
 def rotate(x, turns):
-    """Turns the pairs (2i, 2i + 1) of the last dimension. x [B, H, L, c] fp32, turns [L, c / 2] complex"""
-    return torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (-1, 2))) * turns).flatten(-2)
+    """Turns the pairs (2i, 2i + 1) of the last dimension. x [B, H, L, c] fp32, turns [2, L, c / 2]"""
+    (a, b), (cos, sin) = x.unflatten(-1, (-1, 2)).unbind(-1), turns
+    return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2)
 
 
 def plain_norm(x):

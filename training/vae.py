@@ -22,8 +22,8 @@ class Conv(nn.Module):
         return self.conv(x)
 
 
-class Norm(nn.Module):
-    """A group norm under its published name, `NAME.norm`: 32 groups, or 24 where 32 does not divide."""
+class NormSilu(nn.Module):
+    """A group norm under its published name, `NAME.norm`, then SiLU: 32 groups, or 24 where 32 does not divide."""
 
     def __init__(self, channels):
         super().__init__()
@@ -31,7 +31,7 @@ class Norm(nn.Module):
 
     def forward(self, x):
         """In fp32: in bf16, PyTorch 1.13 on a CPU loses the mean of the sums."""
-        return self.norm(x.float())
+        return F.silu(self.norm(x.float())).to(x.dtype)
 
 
 class ResBlock(nn.Module):
@@ -39,14 +39,13 @@ class ResBlock(nn.Module):
 
     def __init__(self, i, o):
         super().__init__()
-        self.norm1, self.conv1 = Norm(i), Conv(i, o, 3, padding=1)
-        self.norm2, self.conv2 = Norm(o), Conv(o, o, 3, padding=1)
+        self.norm1, self.conv1 = NormSilu(i), Conv(i, o, 3, padding=1)
+        self.norm2, self.conv2 = NormSilu(o), Conv(o, o, 3, padding=1)
         if i != o:
             self.nin_shortcut = Conv(i, o, 1)
 
     def forward(self, x):
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(F.silu(self.norm2(h)))
+        h = self.conv2(self.norm2(self.conv1(self.norm1(x))))
         return (self.nin_shortcut(x) if hasattr(self, "nin_shortcut") else x) + h
 
 
@@ -100,7 +99,7 @@ class Encoder(nn.Module):
             if level < len(mult) - 1:
                 stage.downsample = Down(now)
             self.down.append(stage)
-        self.mid, self.norm_out, self.conv_out = Middle(now), Norm(now), Conv(now, d, 3, padding=1)
+        self.mid, self.norm_out, self.conv_out = Middle(now), NormSilu(now), Conv(now, d, 3, padding=1)
 
     def forward(self, x):
         x = self.conv_in(x)
@@ -109,7 +108,7 @@ class Encoder(nn.Module):
                 x = block(x)
             if hasattr(stage, "downsample"):
                 x = stage.downsample(x)
-        return self.conv_out(F.silu(self.norm_out(self.mid(x))))
+        return self.conv_out(self.norm_out(self.mid(x)))
 
 
 class Decoder(nn.Module):
@@ -130,7 +129,7 @@ class Decoder(nn.Module):
                 stage.upsample = Up(now)
             stages.insert(0, stage)
         self.up = nn.ModuleList(stages)
-        self.norm_out, self.conv_out = Norm(now), Conv(now, 3, 3, padding=1)
+        self.norm_out, self.conv_out = NormSilu(now), Conv(now, 3, 3, padding=1)
 
     def forward(self, z):
         x = self.mid(self.conv_in(z))
@@ -139,7 +138,7 @@ class Decoder(nn.Module):
                 x = block(x)
             if hasattr(stage, "upsample"):
                 x = stage.upsample(x)
-        return self.conv_out(F.silu(self.norm_out(x)))
+        return self.conv_out(self.norm_out(x))
 
 
 class AutoEncoder(nn.Module):
