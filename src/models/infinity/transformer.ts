@@ -92,8 +92,8 @@ export class Transformer {
     const onDevice = keepsOutputs(options.device);
     const resident = { ...options, outputs: onDevice ? ("gpu-buffer" as const) : ("cpu" as const) };
     const target = await probeTarget(options.device, weights);
-    // float32 matrices lie in the checkpoint as the graphs want them.
-    const blocks = weights === "fp32" ? undefined : store;
+    // Float matrices lie in the checkpoint as the graphs want them, or are cast when they are loaded.
+    const blocks = weights === "fp32" || weights === "fp16" ? undefined : store;
     const loaded: Session[] = [];
     const load = async (graph: Promise<GraphModel>, where: SessionOptions): Promise<Session> => {
       const session = await Session.create(await graph, where);
