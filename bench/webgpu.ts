@@ -93,7 +93,8 @@ async function row({ name, start, logits, full }: Contestant): Promise<void> {
     console.log(`| ${[...cells, ...differences, runs].join(" | ")} |`);
   } catch (error) {
     const { stderr = "", message } = error as Error & { stderr?: string };
-    console.log(`| ${name} | ${[...stderr.trim().split("\n").slice(-3), message.split("\n")[0]].join(" / ")} |`);
+    const lines = `${message}\n${stderr}`.split("\n");
+    console.log(`| ${name} | ${lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines[0]} |`);
   }
 }
 

@@ -32,11 +32,16 @@ const TOLERANCE = { float32: 1e-4, float16: 4e-3 };
 export async function probeTarget(device: Device, weights: WeightType = "fp32"): Promise<GraphTarget> {
   if (device !== "webgpu")
     return weights === "w8a8" ? { ...CPU_TARGET, saturates: await saturates(device) } : CPU_TARGET;
-  const halves = weights !== "fp32" && (await computesInHalves(device));
-  if (weights === "fp16" && !halves)
-    throw new DeviceError("weights fp16: the WebGPU adapter has no float16 (shader-f16); fp32, q8 and q4 need none");
+  const halves = await computesInHalves(device);
+  if (weights === "fp16") requireHalves({ halves }, "weights fp16", "fp32, q8 and q4");
+  const type = halves && weights !== "fp32" ? "float16" : "float32";
   // A loop's steps would wait for the host each.
-  return { fusedAttention: await fusedAttentionIsRight(device, halves ? "float16" : "float32"), loops: false, halves };
+  return { fusedAttention: await fusedAttentionIsRight(device, type), loops: false, halves };
+}
+
+/** Throws a DeviceError that names what asked for float16, and what would not, where WebGPU's adapter has none. */
+export function requireHalves({ halves }: Pick<GraphTarget, "halves">, wanted: string, others: string): void {
+  if (!halves) throw new DeviceError(`${wanted}: the WebGPU adapter has no float16 (shader-f16); ${others} need none`);
 }
 
 /** Whether 1.5 · 1.5 in float16 comes out; the runtime refuses to run such a graph where it cannot. */
