@@ -1,5 +1,7 @@
 /** Memory that is taken on an NVIDIA GPU while something runs, as its driver tells it; nothing where there is none. */
-import { spawn } from "node:child_process";
+import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
 /** Milliseconds between two readings. */
 const INTERVAL = 100;
@@ -12,41 +14,32 @@ export interface Watched<T> {
 
 /** Does the work and reads meanwhile what is taken, by all programs together: no other should use the GPU. */
 export async function watchDeviceMemory<T>(work: () => Promise<T>): Promise<Watched<T>> {
-  const before = (await readings(1))[0];
-  const watch = startReading(["-lms", String(INTERVAL)]);
+  const before = await takenMiB();
+  if (before === undefined) return { result: await work(), peakMiB: undefined };
+  let most = before;
+  const ended = new AbortController();
+  const watching = (async () => {
+    while (!ended.signal.aborted) {
+      most = Math.max(most, (await takenMiB()) ?? 0);
+      await sleep(INTERVAL);
+    }
+  })();
   try {
     const result = await work();
-    const most = Math.max(...watch.read());
-    return { result, peakMiB: before === undefined || most < 0 ? undefined : most - before };
+    return { result, peakMiB: most - before };
   } finally {
-    watch.stop();
+    ended.abort();
+    await watching;
   }
 }
 
-async function readings(milliseconds: number): Promise<number[]> {
-  const once = startReading([]);
-  await once.ended;
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
-  return once.read();
-}
-
-interface Reading {
-  /** MiB of every reading so far. */
-  read(): number[];
-  stop(): void;
-  readonly ended: Promise<void>;
-}
-
-function startReading(how: readonly string[]): Reading {
-  const query = ["--query-gpu=memory.used", "--format=csv,noheader,nounits", ...how];
-  const child = spawn("nvidia-smi", query, { stdio: ["ignore", "pipe", "ignore"] });
-  let text = "";
-  child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
-  const ended = new Promise<void>((resolve) => {
-    // Without a driver there is no such command.
-    child.once("error", () => resolve());
-    child.once("close", () => resolve());
-  });
-  const read = (): number[] => text.trim().split("\n").filter(Boolean).map(Number).filter(Number.isFinite);
-  return { read, stop: () => child.kill(), ended };
+/** MiB that are taken now, of the first GPU; undefined without the driver's command. */
+async function takenMiB(): Promise<number | undefined> {
+  try {
+    const query = ["--query-gpu=memory.used", "--format=csv,noheader,nounits"];
+    const { stdout } = await promisify(execFile)("nvidia-smi", query);
+    return Number.parseFloat(stdout);
+  } catch {
+    return undefined;
+  }
 }
