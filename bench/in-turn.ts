@@ -9,6 +9,8 @@ export interface Run {
   readonly engine: string;
   readonly seconds: number;
   readonly peakBytes?: number;
+  /** Where it was timed more than once: every time, of which `seconds` is the median. */
+  readonly runs?: readonly number[];
 }
 
 const run = promisify(execFile);
@@ -16,19 +18,33 @@ const run = promisify(execFile);
 /** Debian's, or the one that PYTHON names. */
 export const python = process.env.PYTHON ?? "/usr/bin/python3";
 
+/** How a run is started. */
+export interface RunOptions {
+  /** Seconds after which it is given up. Default: never. */
+  readonly limit?: number;
+  /** Nothing is printed. */
+  readonly quiet?: boolean;
+}
+
 /** Runs a Python script and prints what it took. */
-export function runPython(args: readonly string[]): Promise<Run> {
-  return timed(python, args, process.env);
+export function runPython(args: readonly string[], options?: RunOptions): Promise<Run> {
+  return timed(python, args, process.env, options);
 }
 
 /** Runs a benchmark of ours, which allocates memory as under the `scalekv` command, and prints what it took. */
-export async function runOurs(args: readonly string[]): Promise<Run> {
-  return timed(process.execPath, ["scripts/bench.mjs", ...args], await commandEnvironment());
+export async function runOurs(args: readonly string[], options?: RunOptions): Promise<Run> {
+  return timed(process.execPath, ["scripts/bench.mjs", ...args], await commandEnvironment(), options);
 }
 
-async function timed(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
-  const { stdout } = await run(command, args, { env });
+async function timed(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { limit = 0, quiet = false }: RunOptions = {},
+): Promise<Run> {
+  const { stdout } = await run(command, args, { env, timeout: 1000 * limit, killSignal: "SIGKILL" });
   const result = JSON.parse(stdout.trim().split("\n").at(-1)!) as Run;
+  if (quiet) return result;
   const peak = result.peakBytes === undefined ? "" : `, ${(result.peakBytes / 2 ** 20).toFixed(0)} MiB`;
   console.log(`${result.engine.padEnd(18)} ${result.seconds.toFixed(2)} s${peak}`);
   return result;
@@ -45,14 +61,30 @@ export interface Comparison {
 
 /** Prints all ratios, their median, and how far the results are apart. */
 export async function report({ name, ratios, results }: Comparison): Promise<void> {
-  const median = ratios.toSorted((a, b) => a - b)[Math.floor(ratios.length / 2)]!;
   const all = ratios.map((ratio) => ratio.toFixed(2)).join(" ");
-  console.log(`${name}: ratio (ours / theirs) ${all}; median ${median.toFixed(2)}`);
+  console.log(`${name}: ratio (ours / theirs) ${all}; median ${median(ratios).toFixed(2)}`);
   if (!results) return;
-  const [theirs, ours] = [await floats(results.theirs), await floats(results.ours)];
-  const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const difference = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - ours[i]!)), 0) / largest;
-  console.log(`${name}: results ${difference.toExponential(1)} of the largest apart at most`);
+  const { most } = await apart(results.theirs, results.ours);
+  console.log(`${name}: results ${most.toExponential(1)} of the largest apart at most`);
+}
+
+/** The median of some numbers; of an even number of them the upper one. */
+export function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+}
+
+/** How far two files of float32 numbers are apart, as a part of the first one's largest, and of its root mean square. */
+export async function apart(first: string, second: string): Promise<{ most: number; mean: number }> {
+  const [a, b] = [await floats(first), await floats(second)];
+  const differences = a.map((value, i) => Math.abs(value - b[i]!));
+  const largest = (all: Float32Array): number => all.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const square = (all: Float32Array): number => all.reduce((sum, value) => sum + value * value, 0);
+  // A number that is none would be smaller than any.
+  const finite = b.every(Number.isFinite);
+  return {
+    most: finite ? largest(differences) / largest(a) : Infinity,
+    mean: finite ? Math.sqrt(square(differences) / square(a)) : Infinity,
+  };
 }
 
 async function floats(path: string): Promise<Float32Array> {

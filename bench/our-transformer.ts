@@ -1,6 +1,8 @@
 /**
- * One timed run of our transformer on the checkpoint and inputs of `pytorch_transformer.py`; prints one JSON line.
- * Arguments: the folder; then policy, budget and storage type of the cache, and the type of the weights.
+ * Timed runs of our transformer on the checkpoint and inputs of `pytorch_transformer.py`, after an untimed one;
+ * prints one JSON line with the median.
+ * Arguments: the folder; then policy, budget and storage type of the cache, the type of the weights, the device, how many
+ * runs, after how many seconds of them no other is begun, and what the paths of ONNX Runtime's profile begin with.
  */
 import { writeFile } from "node:fs/promises";
 import type { KvCache } from "../src/cache/kv-cache.js";
@@ -10,6 +12,7 @@ import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32, readNumbers } from "../src/checkpoint/read.js";
 import { sliceRows, type StoredTensor } from "../src/checkpoint/tensor.js";
 import type { WeightType } from "../src/graph/model.js";
+import type { Device } from "../src/runtime/device.js";
 import { drawScales, MOST_GARBAGE } from "../src/generate/draw-scales.js";
 import { resolveSettings } from "../src/generate/settings.js";
 import { CodeAccumulator } from "../src/models/bsq-vae/accumulator.js";
@@ -19,20 +22,24 @@ import { joinTexts } from "../src/models/infinity/text.js";
 import { Transformer } from "../src/models/infinity/transformer.js";
 import { lookupIn } from "../src/models/lookup.js";
 import { collectGarbage, processMemory } from "../src/runtime/memory.js";
+import { median } from "./in-turn.js";
 
 const GUIDANCE = 3;
 const THREADS = 2;
-/** Scales of the untimed run before the timed one. */
+/** Scales of the untimed run before the timed ones on a processor. */
 const WARM_SCALES = 5;
 
-const [folder = "", policy = "full", budget = "10%", storage = "fp32", weights = "fp32"] = process.argv.slice(2);
+const [folder = "", policy = "full", budget = "10%", storage = "fp32", weights = "fp32", ...how] =
+  process.argv.slice(2);
+const [device = "cpu", rounds = "1", secondsAtMost = "Infinity", profile] = how;
 const checkpoint = await openCheckpoint(`${folder}/infinity.pth`);
 const { tensors: inputs } = await openCheckpoint(`${folder}/inputs.pth`);
 const lookup = lookupIn(checkpoint.tensors, checkpoint.path);
 const config = { ...inferInfinityConfig(checkpoint.tensors, checkpoint.path), patchify: false };
 const transformer = await Transformer.load(config, lookup, {
-  device: "cpu",
-  threads: THREADS,
+  device: device as Device,
+  threads: device === "cpu" ? THREADS : undefined,
+  profile,
   storage: storage as StorageType,
   weights: weights as WeightType,
 });
@@ -91,22 +98,31 @@ async function draw(count: number, policyName = policy as PolicyName): Promise<F
     checkpoint: () => undefined,
   });
   cachePeak = cache.peak.during;
-  working = transformer.workingBytes(2, plan, mapTokens(settings.schedule.maps.at(-1)!))! + MOST_GARBAGE;
+  working = (transformer.workingBytes(2, plan, mapTokens(settings.schedule.maps.at(-1)!)) ?? 0) + MOST_GARBAGE;
   cache.dispose();
   return last;
 }
 
-await draw(Math.min(scales, WARM_SCALES), "full");
+// A device compiles its kernels when they are first needed, some of them for large scales and for choosing tokens only.
+await (device === "cpu" ? draw(Math.min(scales, WARM_SCALES), "full") : draw(scales));
 await collectGarbage();
 const { resident: loadedBytes } = await processMemory();
 commitSeconds = 0;
-const begun = performance.now();
-const logits = await draw(scales);
-const seconds = (performance.now() - begun) / 1000;
+const runs: number[] = [];
+let logits: Float32Array;
+do {
+  const begun = performance.now();
+  logits = await draw(scales);
+  runs.push((performance.now() - begun) / 1000);
+} while (runs.length < Number(rounds) && runs.reduce((sum, each) => sum + each, 0) < Number(secondsAtMost));
 await writeFile(`${folder}/our-logits.bin`, logits);
 const { peak } = await processMemory();
 const accountedBytes = loadedBytes + cachePeak + working;
 const memory = { loadedBytes, peakBytes: peak, cacheBytes: cachePeak, accountedBytes };
-const time = { seconds: Number(seconds.toFixed(3)), commitSeconds: Number(commitSeconds.toFixed(3)) };
+const time = {
+  seconds: Number(median(runs).toFixed(3)),
+  runs: runs.map((seconds) => Number(seconds.toFixed(3))),
+  commitSeconds: Number((commitSeconds / runs.length).toFixed(3)),
+};
 console.log(JSON.stringify({ engine: "scalekv", policy, ...time, ...memory }));
 await transformer.dispose();

@@ -3,7 +3,7 @@
 It makes a seeded random checkpoint in the published layout, draws all scales with forced bits and guidance, and prints
 one JSON line. Written for speed as far as eager mode goes: text keys and values are computed once, not at every scale.
 
-    python3 bench/pytorch_transformer.py make DIR WIDTH DEPTH HEADS PN   writes infinity.pth and inputs.pth
+    python3 bench/pytorch_transformer.py make DIR WIDTH DEPTH HEADS PN [half]   writes infinity.pth and inputs.pth
     python3 bench/pytorch_transformer.py run DIR                         draws once, prints seconds and keeps the logits
 
 One layer by itself, for bench/layer-against-pytorch.ts:
@@ -26,15 +26,16 @@ SIDES = [1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64]
 SCALES = {"0.06M": 7, "0.25M": 10, "0.60M": 12, "1M": 13}
 
 
-def make(folder, width, depth, heads, pn):
-    """Random weights of a scale that keeps the hidden state near 1 through all layers."""
-    g = torch.Generator().manual_seed(0)
+def make(folder, width, depth, heads, pn, dtype=torch.float32):
+    """Random weights of a scale that keeps the hidden state near 1 through all layers; made on a GPU where there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    g = torch.Generator(device).manual_seed(0)
 
     def linear(rows, columns):
-        return torch.randn(rows, columns, generator=g) / columns**0.5
+        return torch.randn(rows, columns, generator=g, device=device) / columns**0.5
 
     def vector(*shape):
-        return 0.1 * torch.randn(*shape, generator=g)
+        return 0.1 * torch.randn(*shape, generator=g, device=device)
 
     C, T = width, TEXT_CHANNELS
     state = {
@@ -62,8 +63,9 @@ def make(folder, width, depth, heads, pn):
             p + "ffn.fc2.weight": linear(C, 4 * C), p + "ffn.fc2.bias": vector(C),
             p + "ca_norm.weight": 1 + vector(C), p + "ca_norm.bias": vector(C),
         })
-    torch.save(state, f"{folder}/infinity.pth")
+    torch.save({name: tensor.to("cpu", dtype) for name, tensor in state.items()}, f"{folder}/infinity.pth")
     sides = SIDES[: SCALES[pn]]
+    g = torch.Generator().manual_seed(0)
     inputs = {f"bits.{k}": torch.randint(0, 2, (1, s, s, BITS), generator=g).to(torch.uint8) for k, s in enumerate(sides)}
     inputs["text"] = torch.randn(TEXT_TOKENS, TEXT_CHANNELS, generator=g) * 0.3
     torch.save(inputs, f"{folder}/inputs.pth")
@@ -217,7 +219,7 @@ def run_layer(folder):
 if __name__ == "__main__":
     command, folder, *sizes = sys.argv[1:]
     if command == "make":
-        make(folder, int(sizes[0]), int(sizes[1]), int(sizes[2]), sizes[3])
+        make(folder, *(int(size) for size in sizes[:3]), sizes[3], torch.float16 if "half" in sizes else torch.float32)
     elif command == "make-layer":
         make_layer(folder, *(int(size) for size in sizes))
     elif command == "run-layer":

@@ -95,9 +95,17 @@ function basis(g: GraphBuilder, dim: number, way: "into" | "out of"): Value {
   return g.shared(`${way} the basis of ${dim}`, () => g.constant("float32", [dim, dim], matrix()));
 }
 
-/** Widens to float32, [tokens, rows, C]. */
-export function widen(g: GraphBuilder, storage: StorageType, { data, scale }: Stored, dim: number): Value {
-  if (storage === "fp32") return data;
+/** Widens to float32 [tokens, rows, C], or where float16 is wanted to that. */
+export function widen(
+  g: GraphBuilder,
+  storage: StorageType,
+  stored: Stored,
+  dim: number,
+  wanted: "float32" | "float16" = "float32",
+): Value {
+  if (STORED_ELEMENT[storage] === wanted) return stored.data;
+  if (wanted === "float16") return op.Cast(g, widen(g, storage, stored, dim), wanted);
+  const { data, scale } = stored;
   const values = op.Cast(g, data, "float32");
   if (!scale) return values;
   // Not by a −1: of an empty cache, as it is before the first scale, nothing tells how long that axis is.

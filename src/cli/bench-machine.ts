@@ -1,6 +1,6 @@
 /** `scalekv bench machine`: how fast this machine multiplies and moves numbers, at best. */
 import { Command } from "commander";
-import { WEIGHT_TYPES } from "../graph/model.js";
+import { CPU_WEIGHT_TYPES } from "../graph/model.js";
 import type { Machine, MeasuredProduct } from "../profile/machine.js";
 import { parseInteger, type Range } from "./numbers.js";
 import { table } from "./table.js";
@@ -38,11 +38,11 @@ export function formatMachine({ products, ceilings }: Machine): string {
   const shapes = [...new Set(products.map(shapeOf))];
   const rate = (shape: string, weights: string): string =>
     giga(products.find((one) => shapeOf(one) === shape && one.weights === weights)?.rate ?? 0);
-  const rows = shapes.map((shape) => [shape, ...WEIGHT_TYPES.map((type) => rate(shape, type))]);
-  const best = ["at best", ...WEIGHT_TYPES.map((type) => giga(ceilings.operations[type]))];
+  const rows = shapes.map((shape) => [shape, ...CPU_WEIGHT_TYPES.map((type) => rate(shape, type))]);
+  const best = ["at best", ...CPU_WEIGHT_TYPES.map((type) => giga(ceilings.operations[type]))];
   return [
     "GFLOP/s of matrix products, weights in",
-    table([["", ...WEIGHT_TYPES], ...rows, best], ["left", ...WEIGHT_TYPES.map(() => "right" as const)]),
+    table([["", ...CPU_WEIGHT_TYPES], ...rows, best], ["left", ...CPU_WEIGHT_TYPES.map(() => "right" as const)]),
     "",
     `${giga(ceilings.bytes)} GB/s of memory read and written`,
   ].join("\n");

@@ -18,7 +18,7 @@ import type { ModelFiles } from "../models/assemble.js";
 import { pixelsPerToken } from "../models/pairing.js";
 import { t5LayerBytes } from "../models/t5/config.js";
 import { T5Encoder } from "../models/t5/encoder.js";
-import { chooseDevice, hasIntegerProducts, keepsOutputs, type Device } from "../runtime/device.js";
+import { chooseDevice, hasHalfProducts, hasIntegerProducts, keepsOutputs, type Device } from "../runtime/device.js";
 import { disposeAll } from "../runtime/dispose.js";
 import { processMemoryIfTold } from "../runtime/memory.js";
 import { configureWasm } from "../runtime/ort.js";
@@ -241,6 +241,8 @@ function checkLoading(device: Device, { threads, weights, storage }: LoadingOpti
     throw new OptionError(`weights ${weights}: not one of ${WEIGHT_TYPES.join(", ")}`);
   if (weights === "w8a8" && !hasIntegerProducts(device))
     throw new OptionError(`weights w8a8: not on ${device}, which has no such products; q8 and q4 are`);
+  if (weights === "fp16" && !hasHalfProducts(device))
+    throw new OptionError(`weights fp16: not on ${device}, which multiplies in float32; webgpu and cuda do in float16`);
   if (storage !== undefined && !STORAGE_TYPES.includes(storage))
     throw new OptionError(`storage ${storage as string}: not one of ${STORAGE_TYPES.join(", ")}`);
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))

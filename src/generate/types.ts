@@ -38,8 +38,10 @@ export interface PipelineOptions {
    */
   readonly threads?: number | undefined;
   /**
-   * How the transformer's matrices are held: `fp32` (the default), or in 8 or 4 bits, which are made when it first loads.
-   * `q8` and `q4` are blocks with a scale each and take about a quarter and an eighth of the memory. `w8a8` has a scale for
+   * How the transformer's matrices are held: `fp32` (the default); `fp16`, for GPUs only, half of the memory; or in 8 or 4
+   * bits, which are made when it first loads.
+   * `q8` and `q4` are blocks with a scale each and take about a quarter and an eighth of the memory. A GPU that computes in
+   * float16 multiplies `fp16`, `q8` and `q4` and attends in it; states, norms and logits are float32 everywhere. `w8a8` has a scale for
    * each output, and for each token that is multiplied: it takes what `q8` does, is about twice as fast on a processor and
    * less exact where single channels are far larger than the rest. Not on GPUs.
    */

@@ -27,7 +27,7 @@ import {
   type StoredWeight,
   type WeightType,
 } from "./model.js";
-import { inBlocks, type BlockMatrix } from "./quantize/blocks.js";
+import { BLOCKS, inBlocks, type BlockMatrix } from "./quantize/blocks.js";
 import { inRows, type RowMatrix } from "./quantize/rows.js";
 
 /** A value in a graph under construction. */
@@ -35,8 +35,13 @@ export interface Value {
   readonly name: string;
 }
 
+/** The matrix of a linear layer in float16. */
+export interface HalfWeight {
+  readonly half: Value;
+}
+
 /** The matrix of a linear layer in blocks; see `quantize/blocks.ts`. */
-export interface BlockWeight extends Pick<BlockMatrix, "rows" | "columns" | "bits"> {
+export interface BlockWeight extends Pick<BlockMatrix, "rows" | "columns" | "bits" | "block"> {
   readonly levels: Value;
   readonly scales: Value;
 }
@@ -47,8 +52,8 @@ export interface RowWeight extends Pick<RowMatrix, "rows" | "columns"> {
   readonly scales: Value;
 }
 
-/** The matrix [out, in] of a linear layer: float32, in blocks, or by rows. */
-export type Matrix = Value | BlockWeight | RowWeight;
+/** The matrix [out, in] of a linear layer: float32, float16, in blocks, or by rows. */
+export type Matrix = Value | HalfWeight | BlockWeight | RowWeight;
 
 /** An axis length, or the name of an axis whose length only a run decides. */
 export type Axis = number | string;
@@ -69,6 +74,8 @@ export class GraphBuilder {
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
   private readonly weights: StoredWeight[] = [];
+  /** The type in which matrices that are held in fewer bits than float32 multiply, and what they multiply attends. */
+  readonly work: "float32" | "float16";
   private readonly constants: TensorProto[] = [];
   private readonly renamed = new Map<string, string>();
   private readonly known = new Map<string, Value>();
@@ -83,7 +90,10 @@ export class GraphBuilder {
     readonly target: GraphTarget = CPU_TARGET,
     /** How {@link matrix} holds what it is given. */
     private readonly matrices: WeightType = "fp32",
-  ) {}
+  ) {
+    const inBlocks = matrices === "q8" || matrices === "q4";
+    this.work = matrices === "fp16" || (inBlocks && target.halves) ? "float16" : "float32";
+  }
 
   /** Declares an input. Named axes may differ from run to run. */
   input(name: string, type: ElementType, shape: readonly Axis[]): Value {
@@ -160,15 +170,23 @@ export class GraphBuilder {
     if (found) return found;
     const stored = { name: `weight:${tensor.name}` };
     this.weights.push({ name: stored.name, tensor });
-    const value = initializerType(tensor) === "float32" ? stored : this.widened(stored);
+    const value = initializerType(tensor) === "float32" ? stored : this.castAtLoad(stored, "float32");
     this.known.set(tensor.name, value);
     return value;
+  }
+
+  /** A matrix as float16. What is larger than 65,504 becomes infinite, what is smaller than 6·10⁻⁸ zero. */
+  private half(tensor: StoredTensor): HalfWeight {
+    const stored = { name: `weight:${tensor.name}` };
+    this.weights.push({ name: stored.name, tensor, halved: true });
+    return { half: initializerType(tensor) === "float16" ? stored : this.castAtLoad(stored, "float16") };
   }
 
   /** The matrix [out, in] of a linear layer, in the form this graph is to hold such. */
   matrix(tensor: StoredTensor): Matrix {
     if (this.matrices === "fp32") return this.weight(tensor);
-    const { levels, scales, ...shape } = cut(tensor, this.matrices, this.target);
+    if (this.matrices === "fp16") return this.half(tensor);
+    const { levels, scales, ...shape } = cut(tensor, this.matrices, this);
     return { levels: this.asStored(levels), scales: this.asStored(scales), ...shape };
   }
 
@@ -178,11 +196,11 @@ export class GraphBuilder {
     return { name };
   }
 
-  /** A 16-bit weight as float32: a Cast that ONNX Runtime folds away at load, outside of any loop. */
-  private widened(stored: Value): Value {
+  /** A weight in another type: a Cast that ONNX Runtime folds away at load, outside of any loop. */
+  castAtLoad(stored: Value, to: ElementType): Value {
     const { scope } = this;
     this.scope = this.nodes;
-    const [value] = this.node("Cast", [stored], { to: ELEMENT_TYPES.float32 });
+    const [value] = this.node("Cast", [stored], { to: ELEMENT_TYPES[to] });
     this.scope = scope;
     return value;
   }
@@ -237,8 +255,8 @@ export class GraphBuilder {
         { domain: "com.microsoft", version: MICROSOFT_OPSET },
       ],
     });
-    const bytesOf = ({ tensor, asStored }: StoredWeight): number =>
-      asStored ? byteLength(tensor) : elementCount(tensor.shape) * Float32Array.BYTES_PER_ELEMENT;
+    const bytesOf = ({ tensor, asStored, halved }: StoredWeight): number =>
+      asStored ? byteLength(tensor) : elementCount(tensor.shape) * (halved ? 2 : Float32Array.BYTES_PER_ELEMENT);
     const weightBytes = this.weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
     return { name: this.name, bytes: toBinary(ModelProtoSchema, model), folder, data, weightBytes };
   }
@@ -249,11 +267,11 @@ const LARGEST_LEVEL = { exact: 127, saturating: 64 };
 
 function cut(
   tensor: StoredTensor,
-  type: Exclude<WeightType, "fp32">,
-  { saturates = false }: GraphTarget,
+  type: Exclude<WeightType, "fp32" | "fp16">,
+  { target: { saturates = false }, work }: Pick<GraphBuilder, "target" | "work">,
 ): BlockMatrix | RowMatrix {
   if (type === "w8a8") return inRows(tensor, saturates ? LARGEST_LEVEL.saturating : LARGEST_LEVEL.exact);
-  return inBlocks(tensor, type === "q8" ? 8 : 4);
+  return inBlocks(tensor, type === "q8" ? 8 : 4, BLOCKS[work]);
 }
 
 /** A value of any shape. */

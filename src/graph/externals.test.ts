@@ -152,7 +152,7 @@ describe("packWeights with a store", () => {
     bits: 8 | 4 = 8,
   ): ReturnType<typeof packWeights> {
     const [w, b] = tensors as [StoredTensor, StoredTensor];
-    const { levels, scales } = inBlocks(w, bits);
+    const { levels, scales } = inBlocks(w, bits, 128);
     const inBlock = [levels, scales].map((tensor) => ({ name: tensor.name, tensor, asStored: true }));
     return packWeights([...inBlock, { name: "b", tensor: b }], store);
   }

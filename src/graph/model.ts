@@ -31,26 +31,34 @@ export interface GraphTarget {
    * products of bytes (VNNI). Default false.
    */
   readonly saturates?: boolean | undefined;
+  /** Matrices in blocks are multiplied in float16, which takes the fast units of a GPU that has such. Default false. */
+  readonly halves?: boolean | undefined;
 }
 
 /** What the CPU's kernels can do. */
 export const CPU_TARGET: GraphTarget = { fusedAttention: true, loops: true };
 
 /**
- * How a graph holds the matrices of its linear layers: as float32; in blocks of 8 or 4 bits (`quantize/blocks.ts`); or in
- * 8 bits by rows, to be multiplied with tokens in 8 bits (`quantize/rows.ts`).
+ * How a graph holds the matrices of its linear layers: as float32; as float16, to be multiplied with tokens in float16; in
+ * blocks of 8 or 4 bits (`quantize/blocks.ts`); or in 8 bits by rows, to be multiplied with tokens in 8 bits
+ * (`quantize/rows.ts`).
  */
-export const WEIGHT_TYPES = ["fp32", "q8", "w8a8", "q4"] as const;
+export const WEIGHT_TYPES = ["fp32", "fp16", "q8", "w8a8", "q4"] as const;
 
 /** One of {@link WEIGHT_TYPES}. */
 export type WeightType = (typeof WEIGHT_TYPES)[number];
+
+/** Those that a processor multiplies as they are: it would widen float16 first. */
+export const CPU_WEIGHT_TYPES = WEIGHT_TYPES.filter((type) => type !== "fp16");
 
 /** A tensor of a checkpoint under the name of its initializer. */
 export interface StoredWeight {
   readonly name: string;
   readonly tensor: StoredTensor;
-  /** The graph takes it in its stored type, whatever that is. Otherwise it is widened to float32 one way or another. */
+  /** The graph takes it in its stored type, whatever that is. Otherwise it is made float32 or float16 one way or another. */
   readonly asStored?: boolean | undefined;
+  /** The graph holds it as float16 in the end. */
+  readonly halved?: boolean | undefined;
 }
 
 /** A graph ready for a session. Its weights are byte ranges of files below `folder`, or of `data` if there is none. */
@@ -62,7 +70,7 @@ export interface GraphModel {
   readonly folder: string | undefined;
   /** All weights, where they could not be mapped; initializers refer to it under the location {@link GATHERED}. */
   readonly data: Uint8Array;
-  /** Bytes the weights take in memory: as float32, or as the blocks they are in. */
+  /** Bytes the weights take in memory: as float32 or float16, or as the blocks they are in. */
   readonly weightBytes: number;
 }
 

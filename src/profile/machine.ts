@@ -6,7 +6,7 @@
 import { bytesSource } from "../checkpoint/source.js";
 import { rowMajorStrides, type StoredTensor } from "../checkpoint/tensor.js";
 import { GraphBuilder } from "../graph/builder.js";
-import { WEIGHT_TYPES, type GraphModel, type WeightType } from "../graph/model.js";
+import { CPU_WEIGHT_TYPES, type GraphModel, type WeightType } from "../graph/model.js";
 import * as op from "../graph/ops/index.js";
 import { Session } from "../runtime/session.js";
 import { float32, int64, type Tensor } from "../runtime/tensor.js";
@@ -18,7 +18,7 @@ export interface MachineOptions {
   readonly threads?: number | undefined;
   /** Widths of the layers whose products are tried; the MLP's hidden layer is 4 times as wide. */
   readonly widths: readonly number[];
-  /** How weights are held. Default: all ways. */
+  /** How weights are held. Default: all ways that a processor has. */
   readonly weights?: readonly WeightType[] | undefined;
 }
 
@@ -52,7 +52,11 @@ const MOVED = 2 ** 24;
 const PASSES = { few: 8, many: 24 };
 
 /** Measures; takes some two seconds for each width and weight type on two cores. */
-export async function measureMachine({ threads, widths, weights = WEIGHT_TYPES }: MachineOptions): Promise<Machine> {
+export async function measureMachine({
+  threads,
+  widths,
+  weights = CPU_WEIGHT_TYPES,
+}: MachineOptions): Promise<Machine> {
   const products: MeasuredProduct[] = [];
   for (const type of weights) {
     for (const width of widths) {

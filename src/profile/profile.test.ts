@@ -5,7 +5,7 @@ import { profileSvg } from "./picture.js";
 import { profileOf, type PartProfile } from "./profile.js";
 import type { Ceilings } from "./work.js";
 
-const CEILINGS: Ceilings = { operations: { fp32: 10, q8: 20, w8a8: 20, q4: 20 }, bytes: 10 };
+const CEILINGS: Ceilings = { operations: { fp32: 10, fp16: 15, q8: 20, w8a8: 20, q4: 20 }, bytes: 10 };
 const MAP = { height: 1, width: 2 };
 const LEFT = { cacheBytes: 0, residentBytes: 0 };
 

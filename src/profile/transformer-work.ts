@@ -2,7 +2,7 @@
 import { bytesPerToken, type StorageType } from "../cache/storage.js";
 import type { Eviction, Plan } from "../cache/policy.js";
 import type { WeightType } from "../graph/model.js";
-import { BLOCK } from "../graph/quantize/blocks.js";
+import { BLOCKS } from "../graph/quantize/blocks.js";
 import { conditioningWeights } from "../models/infinity/conditioning.js";
 import type { InfinityConfig } from "../models/infinity/config.js";
 import type { LAYER_PARTS } from "../models/infinity/layer.js";
@@ -11,9 +11,10 @@ import { FLOAT, product, type Work } from "./work.js";
 /** Bytes that an element of a large matrix takes: in blocks, with its share of the block's scale (of a row's, it is next to nothing). */
 const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = {
   fp32: FLOAT,
-  q8: 1 + FLOAT / BLOCK,
+  fp16: FLOAT / 2,
+  q8: 1 + FLOAT / BLOCKS.float32,
   w8a8: 1,
-  q4: 1 / 2 + FLOAT / BLOCK,
+  q4: 1 / 2 + FLOAT / BLOCKS.float32,
 };
 
 /** One scale as one layer sees it. */

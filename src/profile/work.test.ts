@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { floorSeconds, operationsOf, times, together, type Ceilings, type Work } from "./work.js";
 
-const CEILINGS: Ceilings = { operations: { fp32: 100, q8: 200, w8a8: 400, q4: 400 }, bytes: 10 };
+const CEILINGS: Ceilings = { operations: { fp32: 100, fp16: 150, q8: 200, w8a8: 400, q4: 400 }, bytes: 10 };
 const MIXED: Work = { operations: { fp32: 100, q8: 400 }, bytes: 20 };
 
 it("takes the longer of arithmetic and traffic, every kind of arithmetic at its own speed", () => {

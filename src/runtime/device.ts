@@ -18,6 +18,11 @@ export function hasIntegerProducts(device: Device): boolean {
   return device === "cpu" || device === "wasm";
 }
 
+/** Devices that multiply numbers of 16 bits as such; others would widen them first. WebGPU adapters may lack it. */
+export function hasHalfProducts(device: Device): boolean {
+  return device === "webgpu" || device === "cuda";
+}
+
 /** The device an option asks for, checked against what this runtime has; `auto` is the CPU (WASM in a browser). */
 export function chooseDevice(wanted: string): Device {
   const device = wanted === "auto" ? (isNode ? "cpu" : "wasm") : DEVICES.find((name) => name === wanted);

@@ -2,11 +2,13 @@
  * What a device's kernels can do, found out by trying. WebGPU's fused attention walks over the keys in steps of a
  * subgroup's size but always computes 8 of them, so it is silently wrong on adapters whose subgroups are smaller
  * (onnxruntime 1.30; SwiftShader's have 4 lanes: up to 4 % off in the logits). Such an adapter gets plain products.
- * Products of integers are cut off at 16 bits by processors without dot products of bytes; they get smaller levels.
+ * Not every adapter computes in float16, which WebGPU calls shader-f16. Products of integers are cut off at 16 bits by
+ * processors without dot products of bytes; they get smaller levels.
  */
+import { DeviceError } from "../errors.js";
 import { GraphBuilder, type Value } from "../graph/builder.js";
 import { CPU_TARGET, type GraphTarget, type WeightType } from "../graph/model.js";
-import { MatMulIntegerToFloat, MultiHeadAttention, QuantizeLinear } from "../graph/ops/index.js";
+import { Cast, MatMulIntegerToFloat, Mul, MultiHeadAttention, QuantizeLinear } from "../graph/ops/index.js";
 import type { Device } from "./device.js";
 import { Session } from "./session.js";
 import { float32, values } from "./tensor.js";
@@ -16,23 +18,54 @@ const QUERIES = 40;
 const KEYS = 45;
 const DIM = 8;
 
-/** Kernels that are right differ from the host by the order of float32 sums; wrong ones by more than 1e-2. */
-const TOLERANCE = 1e-4;
+/**
+ * Kernels that are right differ from the host by the order of float32 sums, or by roundings to float16 (2⁻¹² of numbers
+ * up to 1, which add up over a few steps); wrong ones by more than 1e-2.
+ */
+const TOLERANCE = { float32: 1e-4, float16: 4e-3 };
 
-/** The target that graphs with such weights are written for on a device. */
+/**
+ * The target that graphs with such weights are written for on a device.
+ *
+ * @throws DeviceError for float16 weights where WebGPU's adapter does not compute in float16
+ */
 export async function probeTarget(device: Device, weights: WeightType = "fp32"): Promise<GraphTarget> {
   if (device !== "webgpu")
     return weights === "w8a8" ? { ...CPU_TARGET, saturates: await saturates(device) } : CPU_TARGET;
+  const halves = await computesInHalves(device);
+  if (weights === "fp16") requireHalves({ halves }, "weights fp16", "fp32, q8 and q4");
+  const type = halves && weights !== "fp32" ? "float16" : "float32";
   // A loop's steps would wait for the host each.
-  return { fusedAttention: await fusedAttentionIsRight(device), loops: false };
+  return { fusedAttention: await fusedAttentionIsRight(device, type), loops: false, halves };
 }
 
-async function fusedAttentionIsRight(device: Device): Promise<boolean> {
+/** Throws a DeviceError that names what asked for float16, and what would not, where WebGPU's adapter has none. */
+export function requireHalves({ halves }: Pick<GraphTarget, "halves">, wanted: string, others: string): void {
+  if (!halves) throw new DeviceError(`${wanted}: the WebGPU adapter has no float16 (shader-f16); ${others} need none`);
+}
+
+/** Whether 1.5 · 1.5 in float16 comes out; the runtime refuses to run such a graph where it cannot. */
+async function computesInHalves(device: Device): Promise<boolean> {
+  const g = new GraphBuilder("float16 probe");
+  const x = Cast(g, g.input("x", "float32", [1]), "float16");
+  g.output("y", Cast(g, Mul(g, x, x), "float32"), "float32", [1]);
+  const session = await Session.create(await g.build(), { device });
+  try {
+    const { y } = await session.run({ x: float32(Float32Array.of(1.5), [1]) });
+    return values(y!)[0] === 2.25;
+  } catch (error) {
+    if (/\bf16\b/.test(String(error))) return false;
+    throw error;
+  } finally {
+    await session.dispose();
+  }
+}
+
+async function fusedAttentionIsRight(device: Device, type: "float32" | "float16"): Promise<boolean> {
   const g = new GraphBuilder("attention probe");
-  const q = g.input("q", "float32", [1, QUERIES, DIM]);
-  const k = g.input("k", "float32", [1, KEYS, DIM]);
-  const v = g.input("v", "float32", [1, KEYS, DIM]);
-  g.output("y", MultiHeadAttention(g, q, k, v, { heads: 1, scale: 1 }), "float32", [1, QUERIES, DIM]);
+  const input = (name: string, tokens: number): Value => Cast(g, g.input(name, "float32", [1, tokens, DIM]), type);
+  const read = MultiHeadAttention(g, input("q", QUERIES), input("k", KEYS), input("v", KEYS), { heads: 1, scale: 1 });
+  g.output("y", Cast(g, read, "float32"), "float32", [1, QUERIES, DIM]);
   const session = await Session.create(await g.build(), { device });
   const [qs, ks, vs] = [wave(QUERIES, 1), wave(KEYS, 2), wave(KEYS, 3)];
   try {
@@ -42,7 +75,7 @@ async function fusedAttentionIsRight(device: Device): Promise<boolean> {
       v: float32(vs, [1, KEYS, DIM]),
     });
     const expected = attention(qs, ks, vs);
-    return values(y!).every((value, i) => Math.abs(value - expected[i]!) <= TOLERANCE);
+    return values(y!).every((value, i) => Math.abs(value - expected[i]!) <= TOLERANCE[type]);
   } finally {
     await session.dispose();
   }

@@ -118,7 +118,7 @@ function sessionOptions(model: GraphModel, options: SessionOptions): InferenceSe
     ...(options.profile === undefined
       ? {}
       : { enableProfiling: true, profileFilePrefix: profilePrefix(options.profile, model) }),
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     ...(isNode ? { extra: nodeExtras(model) } : {}),
   };
 }

@@ -53,7 +53,7 @@ export interface ArtistOptions {
 }
 
 /** Bytes a parameter takes, at most: blocks have a scale each. */
-const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = { fp32: 4, q8: 1.1, w8a8: 1.1, q4: 0.7 };
+const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = { fp32: 4, fp16: 2, q8: 1.2, w8a8: 1.1, q4: 0.7 };
 
 /** An image that was drawn, with its share of what its batch took. */
 interface Share {

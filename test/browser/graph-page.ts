@@ -5,6 +5,7 @@ import { GraphBuilder } from "../../src/graph/builder.js";
 import type { WeightType } from "../../src/graph/model.js";
 import { Add, FastGelu, Linear } from "../../src/graph/ops/index.js";
 import type { Device } from "../../src/runtime/device.js";
+import { probeTarget } from "../../src/runtime/probe.js";
 import { Session } from "../../src/runtime/session.js";
 import { float32, values } from "../../src/runtime/tensor.js";
 
@@ -14,6 +15,8 @@ declare global {
     runLayer(device: Device, dtype: DType): Promise<number[]>;
     /** x · weightᵀ with the weight in levels of 8 or 4 bits; x is [1, rows, columns], the weight [outputs, columns]. */
     runLevels(device: Device, type: Exclude<WeightType, "fp32">, x: number[][], weight: number[][]): Promise<number[]>;
+    /** What comes of asking whether the adapter takes float16 weights: nothing, or the error's name and message. */
+    probeHalves(): Promise<string>;
   }
 }
 
@@ -53,4 +56,12 @@ window.runLevels = async (device, type, x, weight) => {
   const result = await session.run({ x: float32(Float32Array.from(x.flat()), [1, rows, columns]) });
   await session.dispose();
   return Array.from(values(result.y!));
+};
+
+window.probeHalves = async () => {
+  try {
+    return JSON.stringify(await probeTarget("webgpu", "fp16"));
+  } catch (error) {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  }
 };

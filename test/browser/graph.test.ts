@@ -61,3 +61,9 @@ async function multiplies(
   expect(error).toBeLessThan(tolerance);
   expect(error).toBeGreaterThan(0);
 }
+
+it("refuses float16 weights where the adapter does not compute in float16, as software adapters do not", async () => {
+  expect(await open.page.evaluate(() => window.probeHalves())).toBe(
+    "DeviceError: weights fp16: the WebGPU adapter has no float16 (shader-f16); fp32, q8 and q4 need none",
+  );
+});

@@ -9,7 +9,7 @@ import { sampleBits } from "../../src/generate/sampling.js";
 import { resolveSettings } from "../../src/generate/settings.js";
 import type { DrawOptions } from "../../src/generate/types.js";
 import { CodeAccumulator } from "../../src/models/bsq-vae/accumulator.js";
-import { WEIGHT_TYPES, type WeightType } from "../../src/graph/model.js";
+import { CPU_WEIGHT_TYPES, type WeightType } from "../../src/graph/model.js";
 import type { ImageModelFiles } from "../../src/models/assemble.js";
 import { resolveModel } from "../../src/models/folder.js";
 import { joinTexts, type TextCondition } from "../../src/models/infinity/text.js";
@@ -81,7 +81,7 @@ async function logitsOf(
   return found.map((scales) => Buffer.concat(scales));
 }
 
-describe.each(WEIGHT_TYPES)("with weights in %s every image has the logits it has alone", (weights) => {
+describe.each(CPU_WEIGHT_TYPES)("with weights in %s every image has the logits it has alone", (weights) => {
   let loaded: Loaded;
 
   beforeAll(async () => {

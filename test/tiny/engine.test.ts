@@ -187,13 +187,14 @@ describe("weights in 8 and 4 bits", () => {
   it("are refused by a name that is none", async () => {
     const wrong: readonly [PipelineOptions, string][] = [
       [{ cache: { storage: "int4" as "int8" } }, "storage int4: not one of fp32, fp16, int8"],
+      [{ weights: "fp16" }, "weights fp16: not on cpu, which multiplies in float32; webgpu and cuda do in float16"],
       [{ threads: 0 }, "threads 0: not a whole number from 1"],
       [{ threads: 1.5 }, "threads 1.5: not a whole number from 1"],
     ];
     for (const [options, line] of wrong)
       await expect(Engine.load("tiny", options, resolveModel)).rejects.toThrow(new OptionError(line));
     const load = Engine.load("tiny", { weights: "q2" as "q8" }, resolveModel);
-    await expect(load).rejects.toThrow(new OptionError("weights q2: not one of fp32, q8, w8a8, q4"));
+    await expect(load).rejects.toThrow(new OptionError("weights q2: not one of fp32, fp16, q8, w8a8, q4"));
   });
 });
 

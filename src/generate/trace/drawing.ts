@@ -47,7 +47,8 @@ async function traceWith(
   const layout: BitLayout = { batch: parsed.batch, bits: files.vae.config.bits, patchify: config.patchify };
   const forced = parsed.kind === "forced" ? await forcedBits(inputs, settings, layout) : undefined;
   const device = chooseDevice(options.device ?? "auto");
-  const image = await ImageModel.load(files, { device, threads: options.threads });
+  const { threads, weights, cache } = options;
+  const image = await ImageModel.load(files, { device, threads, weights, storage: cache?.storage });
   try {
     const { images } = await image.draw({
       texts: await features(inputs, "text", parsed.batch, config.textChannels),

@@ -3,8 +3,8 @@ import { at, sum, tabulate, wave, type NdArray } from "../../../test/support/arr
 import { noise as randomNumbers } from "../../../test/support/cache.js";
 import { runGraph, storedTensor, testOperators } from "../../../test/support/graph.js";
 import { float32, values } from "../../runtime/tensor.js";
-import { GraphBuilder } from "../builder.js";
-import { CPU_TARGET, type GraphTarget } from "../model.js";
+import { GraphBuilder, type Matrix } from "../builder.js";
+import { CPU_TARGET, type GraphTarget, type WeightType } from "../model.js";
 import * as linear from "./linear.js";
 
 const X = wave([2, 3, 4]);
@@ -18,26 +18,42 @@ describe("linear layers act on the last axis and keep the others", () => {
     Linear: [
       {
         inputs: [X, WEIGHT, BIAS],
-        build: linear.Linear,
+        build: (g, x, weight, bias) => linear.Linear(g, x, weight, bias),
         expected: tabulate([2, 3, 5], (row, token, out) => product(row, token, out) + at(BIAS, out)),
       },
-      { inputs: [X, WEIGHT], build: linear.Linear, expected: tabulate([2, 3, 5], product) },
+      {
+        inputs: [X, WEIGHT],
+        build: (g, x, weight) => linear.Linear(g, x, weight),
+        expected: tabulate([2, 3, 5], product),
+      },
     ],
   });
 });
 
-describe.each([
+const HALVES: GraphTarget = { ...CPU_TARGET, halves: true };
+
+interface MatrixCase {
+  readonly type: WeightType;
+  readonly tolerance: number;
+  readonly target?: GraphTarget;
+}
+
+describe.each<MatrixCase>([
+  // Roundings to float16, 2⁻¹² of every number; a processor adds up in float32.
+  { type: "fp16", tolerance: 1e-3 },
   // 8-bit levels of weight and product: 1/127 of the largest of a block at most, averaged out over 300 terms.
   { type: "q8", tolerance: 0.02 },
+  { type: "q8", tolerance: 0.02, target: HALVES },
   // Levels of outputs and tokens: 1/127 of the largest of 300.
   { type: "w8a8", tolerance: 0.02 },
   // 4-bit levels: 1/7.
   { type: "q4", tolerance: 0.2 },
-] as const)("a $type matrix", ({ type, tolerance }) => {
+  { type: "q4", tolerance: 0.2, target: HALVES },
+])("a $type matrix", ({ type, tolerance, target = CPU_TARGET }) => {
   const [weight, x, bias] = [noise([37, 300], 1), noise([2, 5, 300], 2), noise([37], 3)];
 
   it("multiplies as the matrix it stands for", async () => {
-    const g = new GraphBuilder("linear", CPU_TARGET, type);
+    const g = new GraphBuilder("linear", target, type);
     const input = g.input("x", "float32", [2, 5, 300]);
     const matrix = g.matrix(storedTensor("w", weight));
     g.output("y", linear.Linear(g, input, matrix, g.weight(storedTensor("b", bias))), "float32", [2, 5, 37]);
@@ -50,6 +66,33 @@ describe.each([
     const length = (all: ArrayLike<number>): number => Math.hypot(...Array.from(all));
     expect(length(difference) / length(expected.values)).toBeLessThan(tolerance);
     expect(length(difference)).toBeGreaterThan(0);
+  });
+});
+
+describe("in float16", () => {
+  /** 0.1 · 0.1, by two layers whose hidden number stays in the type of their product, or does not. */
+  async function twice(types: WeightType, hidden: boolean): Promise<number> {
+    const g = new GraphBuilder("linear", CPU_TARGET, types);
+    const tenth = (name: string): Matrix => g.matrix(storedTensor(name, { shape: [1, 1], values: [0.1] }));
+    const x = g.input("x", "float32", [1, 1, 1]);
+    const inside = linear.Linear(g, x, tenth("a"), undefined, { yInWork: hidden });
+    g.output("y", linear.Linear(g, inside, tenth("b"), undefined, { xInWork: hidden }), "float32", [1, 1, 1]);
+    const { y } = await runGraph(g, { x: float32(Float32Array.of(1), [1, 1, 1]) });
+    return values(y!)[0]!;
+  }
+
+  it("rounds the matrices, and gives the same whether or not a result stays in that type", async () => {
+    // The float16 next to 0.1; a processor multiplies in float32.
+    const square = Math.fround(0.0999755859375 ** 2);
+    expect([await twice("fp16", true), await twice("fp16", false)]).toEqual([square, square]);
+    expect(await twice("fp32", true)).toBe(Math.fround(Math.fround(0.1) * Math.fround(0.1)));
+  });
+
+  it("cuts matrices into blocks of 32, which alone ONNX Runtime multiplies on a GPU's matrix units", () => {
+    const tensor = storedTensor("w", noise([2, 300], 1));
+    const blockOf = (target: GraphTarget): unknown => new GraphBuilder("linear", target, "q8").matrix(tensor);
+    expect(blockOf(HALVES)).toMatchObject({ block: 32 });
+    expect(blockOf(CPU_TARGET)).toMatchObject({ block: 128 });
   });
 });
 

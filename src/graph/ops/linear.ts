@@ -1,15 +1,43 @@
 /** A linear layer on [rows, tokens, channels]. */
-import type { BlockWeight, GraphBuilder, Matrix, RowWeight, Value } from "../builder.js";
-import { BLOCK } from "../quantize/blocks.js";
-import { Add, Gemm, Max, Mul, Neg } from "./math.js";
+import type { BlockWeight, GraphBuilder, HalfWeight, Matrix, RowWeight, Value } from "../builder.js";
+import { Add, Cast, Gemm, Max, Mul, Neg } from "./math.js";
 import { MatMulIntegerToFloat, QuantizeLinear } from "./quantization.js";
 import { ReduceMax, ReduceMin } from "./reduction.js";
 import { Concat, Expand, Flatten, ReshapeTo, Shape, Slice, Squeeze } from "./shape.js";
 
-/** x [rows, tokens, in] × weightᵀ [out, in] + bias [out]. */
-export function Linear(g: GraphBuilder, x: Value, weight: Matrix, bias?: Value): Value {
+/** Whether x comes, and the result goes, in the type in which the graph multiplies (`g.work`) instead of in float32. */
+export interface LinearTypes {
+  readonly xInWork?: boolean | undefined;
+  readonly yInWork?: boolean | undefined;
+}
+
+/** x [rows, tokens, in] × weightᵀ [out, in] + bias [out], which is float32. */
+export function Linear(g: GraphBuilder, x: Value, weight: Matrix, bias?: Value, types: LinearTypes = {}): Value {
+  if (g.work === "float16" && ("half" in weight || "bits" in weight)) return halfLinear(g, x, weight, bias, types);
+  if ("half" in weight) throw new Error(`${g.name}: a float16 matrix in a graph that multiplies in float32`);
   if (!("levels" in weight)) return denseLinear(g, x, weight, bias);
   return "bits" in weight ? blockLinear(g, x, weight, bias) : rowLinear(g, x, weight, bias);
+}
+
+/**
+ * In float16, on two axes: with more, ONNX Runtime would not use a GPU's units for whole matrices. Its kernels also add up
+ * in float16, so of 2048 products about 1.7·10⁻³ of their sum is lost where such units add 16 at a time, and 7·10⁻³ where
+ * they are added one by one (docs/LOG.md).
+ */
+function halfLinear(
+  g: GraphBuilder,
+  x: Value,
+  weight: HalfWeight | BlockWeight,
+  bias: Value | undefined,
+  { xInWork = false, yInWork = false }: LinearTypes,
+): Value {
+  const tokens = Flatten(g, xInWork ? x : Cast(g, x, "float16"), 2);
+  const added = bias && g.castAtLoad(bias, "float16");
+  const y =
+    "half" in weight
+      ? Gemm(g, tokens, weight.half, added)
+      : blockLinear(g, tokens, { ...weight, scales: g.castAtLoad(weight.scales, "float16") }, added);
+  return unfold(g, yInWork ? y : Cast(g, y, "float32"), x);
 }
 
 /** Gemm takes two axes, so the first two are folded; it adds the bias in the same pass. */
@@ -29,10 +57,10 @@ const INTEGER_ACCURACY = 4;
 function blockLinear(
   g: GraphBuilder,
   x: Value,
-  { levels, scales, rows, columns, bits }: BlockWeight,
+  { levels, scales, rows, columns, bits, block }: BlockWeight,
   bias?: Value,
 ): Value {
-  const attributes = { K: columns, N: rows, bits, block_size: BLOCK, accuracy_level: INTEGER_ACCURACY };
+  const attributes = { K: columns, N: rows, bits, block_size: block, accuracy_level: INTEGER_ACCURACY };
   const inputs = [x, levels, scales, undefined, undefined, bias];
   return g.node("MatMulNBits", inputs, attributes, { domain: "com.microsoft" })[0];
 }

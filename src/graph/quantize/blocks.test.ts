@@ -4,12 +4,12 @@ import { noise } from "../../../test/support/cache.js";
 import { storedTensor } from "../../../test/support/graph.js";
 import { readFloat32 } from "../../checkpoint/read.js";
 import { byteLength, type StoredTensor } from "../../checkpoint/tensor.js";
-import { BLOCK, inBlocks, type LevelBits } from "./blocks.js";
+import { BLOCKS, inBlocks, type LevelBits } from "./blocks.js";
 
 const read = ({ source, offset, ...tensor }: StoredTensor): Promise<Uint8Array> =>
   source.read(offset, byteLength({ source, offset, ...tensor }));
 
-/** What the levels and scales stand for, [rows, blocks · BLOCK]. */
+/** What the levels and scales stand for, [rows, blocks · block]. */
 async function widened(matrix: ReturnType<typeof inBlocks>): Promise<number[][]> {
   const levels = await read(matrix.levels);
   const scales = await readFloat32(matrix.scales);
@@ -18,9 +18,9 @@ async function widened(matrix: ReturnType<typeof inBlocks>): Promise<number[][]>
   const levelAt = (i: number): number =>
     matrix.bits === 8 ? levels[i]! : i % 2 === 0 ? levels[i >> 1]! & 15 : levels[i >> 1]! >> 4;
   return Array.from({ length: matrix.rows }, (_, row) =>
-    Array.from({ length: blocks * BLOCK }, (__, column) => {
-      const place = row * blocks * BLOCK + column;
-      return (levelAt(place) - middle) * scales[Math.floor(place / BLOCK)]!;
+    Array.from({ length: blocks * matrix.block }, (__, column) => {
+      const place = row * blocks * matrix.block + column;
+      return (levelAt(place) - middle) * scales[Math.floor(place / matrix.block)]!;
     }),
   );
 }
@@ -29,18 +29,19 @@ it("takes every value to the nearest level of its block, signs and zeros exactly
   fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 5 }),
-      fc.integer({ min: 1, max: 3 * BLOCK }),
+      fc.integer({ min: 1, max: 3 * BLOCKS.float32 }),
       fc.constantFrom<LevelBits>(8, 4),
+      fc.constantFrom(...Object.values(BLOCKS)),
       fc.integer(),
-      async (rows, columns, bits, seed) => {
+      async (rows, columns, bits, size, seed) => {
         const values = noise(rows * columns, seed).map((value, i) => (i % 7 === 0 ? 0 : value));
-        const matrix = inBlocks(storedTensor("w", { shape: [rows, columns], values: Array.from(values) }), bits);
-        const found = await widened(matrix);
+        const tensor = storedTensor("w", { shape: [rows, columns], values: Array.from(values) });
+        const found = await widened(inBlocks(tensor, bits, size));
         for (const [row, all] of found.entries()) {
           for (const [column, value] of all.entries()) {
             const expected = column < columns ? values[row * columns + column]! : 0;
-            const start = column - (column % BLOCK);
-            const block = values.subarray(row * columns + start, row * columns + Math.min(start + BLOCK, columns));
+            const start = column - (column % size);
+            const block = values.subarray(row * columns + start, row * columns + Math.min(start + size, columns));
             const step = Math.max(...block.map(Math.abs)) / (2 ** (bits - 1) - 1);
             // Half a step, and float32 rounding of values about 1.
             expect(Math.abs(value - expected)).toBeLessThanOrEqual(step / 2 + 1e-6);
@@ -56,13 +57,13 @@ it("reads a matrix once for both of its parts, and not before it is asked", asyn
   const tensor = storedTensor("w", { shape: [2, 3], values: [1, 2, 3, -4, 5, 6] });
   let reads = 0;
   const counted = { ...tensor.source, read: (...range: [number, number]) => (reads++, tensor.source.read(...range)) };
-  const matrix = inBlocks({ ...tensor, source: counted }, 8);
+  const matrix = inBlocks({ ...tensor, source: counted }, 8, 32);
   expect(reads).toBe(0);
   await read(matrix.levels);
   await read(matrix.scales);
   expect(reads).toBe(1);
   expect([matrix.levels.shape, matrix.scales.shape]).toEqual([
-    [2, 1, BLOCK],
+    [2, 1, 32],
     [2, 1],
   ]);
 });

@@ -18,6 +18,8 @@ export interface Block {
   readonly config: InfinityConfig;
   readonly storage: StorageType;
   readonly merging: boolean;
+  /** The type in which self-attention takes queries, keys and values, and gives what it read. */
+  readonly attention: "float32" | "float16";
   /** Heads that share a length of cache: all, or each by itself. */
   readonly slots: readonly Slot[];
   /** A tensor of this block by the rest of its name. */

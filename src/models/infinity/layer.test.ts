@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { wave } from "../../../test/support/arrays.js";
 import { storedTensor } from "../../../test/support/graph.js";
-import { CPU_TARGET } from "../../graph/model.js";
+import { CPU_TARGET, type GraphTarget } from "../../graph/model.js";
 import { Session, type Tensors } from "../../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
 import { lookupIn } from "../lookup.js";
@@ -87,6 +87,8 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
 }
 
 const HOST: LayerOptions = { storage: "fp32", target: CPU_TARGET };
+/** A GPU whose fused attention is right. */
+const HALVES: GraphTarget = { fusedAttention: true, loops: false, halves: true };
 const DEVICE: LayerOptions = { storage: "fp32", target: { fusedAttention: false, loops: false } };
 
 describe("the graph of a block", () => {
@@ -165,8 +167,13 @@ describe("the graph of a block", () => {
     { weights: "q8", tolerance: 0.03 },
     { weights: "w8a8", tolerance: 0.03 },
     { weights: "q4", tolerance: 0.4 },
-  ] as const)("gives nearly the same with its matrices in $weights", async ({ weights, tolerance }) => {
-    const [exact, rounded] = [values((await run(6, HOST)).y!), values((await run(6, { ...HOST, weights })).y!)];
+    // Roundings to float16, on a device also of what attends.
+    { weights: "fp16", tolerance: 2e-3 },
+    { weights: "fp16", tolerance: 2e-3, target: HALVES },
+    { weights: "q8", tolerance: 0.03, target: HALVES },
+  ] as const)("gives nearly the same with its matrices in $weights", async ({ weights, tolerance, ...device }) => {
+    const options = { ...HOST, ...device, weights };
+    const [exact, rounded] = [values((await run(6, HOST)).y!), values((await run(6, options)).y!)];
     const length = (all: Float32Array): number => Math.hypot(...all);
     const difference = exact.map((value, i) => value - rounded[i]!);
     expect(length(difference) / length(exact)).toBeLessThan(tolerance);

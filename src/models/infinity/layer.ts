@@ -72,7 +72,9 @@ export function buildLayer(
     : [{ head: undefined, heads: config.heads }];
   const weight = (name: string): Value => g.weight(stored(name));
   const matrix = (name: string): Matrix => g.matrix(stored(name));
-  const block: Block = { g, config, storage, merging, slots, stored, weight, matrix };
+  // Plain products, which a channel more for merging also leads to, would keep their scores in it, too; a loop joins float32.
+  const attention = target.fusedAttention && !target.loops && !merging ? g.work : "float32";
+  const block: Block = { g, config, storage, merging, attention, slots, stored, weight, matrix };
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
   const modulated = modulation(block);
   const { q, keys, values } = queriesAndKeys(block, x, modulated);
@@ -87,7 +89,9 @@ function behindAttention(block: Block, x: Value, seen: Value, { gamma1, gamma2, 
   const text = textInputs(block);
   const { byToken } = byPieces(g, x, ({ rows, tokens }) => {
     const attended = g.part("projections", () =>
-      op.Linear(g, tokens(seen), matrix("sa.proj.weight"), weight("sa.proj.bias")),
+      op.Linear(g, tokens(seen), matrix("sa.proj.weight"), weight("sa.proj.bias"), {
+        xInWork: block.attention === "float16",
+      }),
     );
     const afterSelf = op.Add(g, tokens(x), op.Mul(g, attended, rows(gamma1)));
     const ownText = { keys: rows(text.keys), values: rows(text.values), bias: rows(text.bias) };
@@ -231,6 +235,7 @@ function textAttention({ g, config, weight, matrix }: Block, x: Value, { keys, v
 
 /** The MLP, tanh GELU between its two layers. */
 function feedForward({ g, weight, matrix }: Block, x: Value): Value {
-  const hidden = op.Linear(g, x, matrix("ffn.fc1.weight"), weight("ffn.fc1.bias"));
-  return op.Linear(g, op.FastGelu(g, hidden), matrix("ffn.fc2.weight"), weight("ffn.fc2.bias"));
+  const hidden = op.Linear(g, x, matrix("ffn.fc1.weight"), weight("ffn.fc1.bias"), { yInWork: true });
+  const activated = op.FastGelu(g, hidden);
+  return op.Linear(g, activated, matrix("ffn.fc2.weight"), weight("ffn.fc2.bias"), { xInWork: true });
 }

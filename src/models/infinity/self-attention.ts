@@ -36,7 +36,7 @@ function attend(
   const { g, merging } = block;
   const read = queries.map((own, i) => {
     const { heads } = keys[i]!;
-    const asked = merging ? withChannel(block, own, everywhere(block, own, heads, 1)) : own;
+    const asked = inType(block, merging ? withChannel(block, own, everywhere(block, own, heads, 1)) : own);
     return op.MultiHeadAttention(g, asked, place(keys[i]!), place(values[i]!), { heads, scale: 1 });
   });
   return read.length === 1 ? read[0]! : op.Concat(g, read, 2);
@@ -104,12 +104,22 @@ function pickTokens({ heads, past, own }: SlotTokens, pick: (value: Value) => Va
   return { heads, past: stored, own: pick(own) };
 }
 
-/** Cached and new tokens, [past + tokens, rows, heads · dim], with a channel more per head where tokens are merged. */
+/**
+ * Cached and new tokens, [past + tokens, rows, heads · dim], in attention's type, with a channel more per head where tokens
+ * are merged.
+ */
 function join(block: Block, { heads, past, own }: SlotTokens): Value {
-  const { g, config, storage } = block;
-  const joined = op.Concat(g, [widen(g, storage, past, config.width / config.heads), own], 0);
-  if (!past.bias) return joined;
-  return withChannel(block, joined, op.Concat(g, [past.bias, everywhere(block, own, heads, 0)], 0));
+  const { g, config, storage, attention } = block;
+  const dim = config.width / config.heads;
+  if (!past.bias) return op.Concat(g, [widen(g, storage, past, dim, attention), inType(block, own)], 0);
+  const joined = op.Concat(g, [widen(g, storage, past, dim), own], 0);
+  const bias = op.Concat(g, [past.bias, everywhere(block, own, heads, 0)], 0);
+  return inType(block, withChannel(block, joined, bias));
+}
+
+/** A float32 value in attention's type. */
+function inType({ g, attention }: Block, value: Value): Value {
+  return attention === "float32" ? value : op.Cast(g, value, attention);
 }
 
 /**

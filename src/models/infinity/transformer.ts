@@ -17,7 +17,7 @@ import { OptionError } from "../../errors.js";
 import type { Clock } from "../../runtime/clock.js";
 import { keepsOutputs } from "../../runtime/device.js";
 import { disposeAll } from "../../runtime/dispose.js";
-import { probeTarget } from "../../runtime/probe.js";
+import { probeTarget, requireHalves } from "../../runtime/probe.js";
 import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
 import { buildConditioning } from "./conditioning.js";
@@ -82,7 +82,7 @@ export class Transformer {
     private readonly headwise: boolean,
   ) {}
 
-  /** Builds and loads all graphs, telling `onPiece` after each. An unusable device is a `DeviceError`. */
+  /** Builds and loads all graphs, telling `onPiece` after each. An unusable device, or one without what the options ask for, is a `DeviceError`. */
   static async load(
     config: InfinityConfig,
     lookup: Lookup,
@@ -92,8 +92,9 @@ export class Transformer {
     const onDevice = keepsOutputs(options.device);
     const resident = { ...options, outputs: onDevice ? ("gpu-buffer" as const) : ("cpu" as const) };
     const target = await probeTarget(options.device, weights);
-    // float32 matrices lie in the checkpoint as the graphs want them.
-    const blocks = weights === "fp32" ? undefined : store;
+    if (storage === "fp16" && options.device === "webgpu") requireHalves(target, "storage fp16", "fp32 and int8");
+    // Float matrices lie in the checkpoint as the graphs want them, or are cast when they are loaded.
+    const blocks = weights === "fp32" || weights === "fp16" ? undefined : store;
     const loaded: Session[] = [];
     const load = async (graph: Promise<GraphModel>, where: SessionOptions): Promise<Session> => {
       const session = await Session.create(await graph, where);
