@@ -5,7 +5,7 @@
 set -euo pipefail
 kit=$(cd "$(dirname "$0")" && pwd)
 OUT=${OUT:-$kit/build/out} RUN=${RUN:-$kit/build/run} PYTHON=${PYTHON:-python3} NAMES=${NAMES:-$kit/names/forty.json}
-SIZE=${SIZE:-256} DEPTH=${DEPTH:-12} WIDTH=${WIDTH:-256} CHANNELS=${CHANNELS:-64} TOKENS=${TOKENS:-60000} BATCH=${BATCH:-8}
+SIZE=${SIZE:-256} DEPTH=${DEPTH:-12} WIDTH=${WIDTH:-256} CHANNELS=${CHANNELS:-48} TOKENS=${TOKENS:-60000} BATCH=${BATCH:-8}
 start=$(date +%s) end=$(($(date +%s) + $1))
 reserve=$((15 + $1 / 30)) # for drawing samples and packing
 data=(--data "$kit/build/sprites" --names "$NAMES" --styles flat,cartoon --size "$SIZE")
