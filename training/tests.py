@@ -47,8 +47,8 @@ def made_up_library(where):
 class WordsTest(unittest.TestCase):
     def test_plurals_and_articles(self):
         self.assertEqual(
-            [plural(n) for n in ("red apple", "slice of pizza", "strawberry", "fish", "box")],
-            ["red apples", "slices of pizza", "strawberries", "fish", "boxes"],
+            [plural(n) for n in ("red apple", "slice of pizza", "strawberry", "fish", "snowman")],
+            ["red apples", "slices of pizza", "strawberries", "fish", "snowmen"],
         )
         self.assertEqual(
             [with_article(n) for n in ("ice cream", "cat", "glasses")], ["an ice cream", "a cat", "glasses"]

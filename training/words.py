@@ -24,6 +24,7 @@ IRREGULAR = {
     "knife": "knives",
     "loaf": "loaves",
     "man": "men",
+    "snowman": "snowmen",
     "woman": "women",
     "person": "people",
     "foot": "feet",
