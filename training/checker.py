@@ -1,6 +1,6 @@
 """Writes what pictures are checked against beside a model: the drawings, and where scenes put them.
 
-python checker.py --data build/sprites --names names/twenty-four.json --styles flat,cartoon --out ../models/NAME/checker
+python checker.py --data build/sprites --names names/forty.json --styles flat,cartoon --out ../models/NAME/checker
 
 OUT/STYLE/NAME.webp are the drawings as the training read them, byte for byte; OUT/checker.json lists them and has the
 rules of scene.py and words.py. `scalekv eval prompts` reads the folder. With --examples, some scenes are drawn, too:

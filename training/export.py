@@ -73,6 +73,15 @@ def write(ar, vae, tokenizer, out):
     folder.write_json(os.path.join(t5, "config.json"), {**T5_CONFIG, **ar["config"]["text"]})
 
 
+def read_transformer(path):
+    """{"average": weights, "config", "pn"} of a checkpoint of train.py, or of a model folder."""
+    if not os.path.isdir(path):
+        return run.load(path)
+    net = folder.load_networks(path)
+    pn = folder.read_json(os.path.join(path, "config.json"))["pn"]
+    return {"average": net.state_dict(), "config": net.config, "pn": pn}
+
+
 def bundle(out, parts):
     """Packs a folder into PARTS/model.tar.00, .01, ..."""
     os.makedirs(parts, exist_ok=True)
@@ -89,13 +98,13 @@ def bundle(out, parts):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--ar", required=True, help="checkpoint of train.py")
+    add("--ar", required=True, help="checkpoint of train.py, or a model folder")
     add("--vae", required=True, help="checkpoint of train_vae.py, or a model folder")
     add("--tokenizer", required=True, help="folder with tokenizer.json")
     add("--out", required=True, help="model folder")
     add("--bundle", help="folder for the pieces")
     args = parser.parse_args()
-    write(run.load(args.ar), folder.load_vae(args.vae), args.tokenizer, args.out)
+    write(read_transformer(args.ar), folder.load_vae(args.vae), args.tokenizer, args.out)
     for root, _, names in os.walk(args.out):
         for path in sorted(os.path.join(root, name) for name in names):
             print(f"{os.path.getsize(path) / 1024:10.0f} KiB  {os.path.relpath(path, args.out)}")

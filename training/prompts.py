@@ -1,6 +1,6 @@
 r"""Writes the held-out prompts of the evaluation, one JSON line each, the same every time.
 
-python prompts.py --data build/sprites --names names/twenty-four.json --styles flat,cartoon \
+python prompts.py --data build/sprites --names names/forty.json --styles flat,cartoon \
     --out ../models/NAME/checker/held-out.jsonl
 
 Every line has an "id", its "category" and "prompt", and in "check" what the category asks for. "kind", "names", "count",

@@ -1,6 +1,6 @@
 """Trains the transformer and its text encoder on composed scenes.
 
-python train.py --data build/sprites --names names/twenty-four.json --vae build/vae/slim.pt --tokenizer build/tokenizer
+python train.py --data build/sprites --names names/forty.json --vae build/vae/slim.pt --tokenizer build/tokenizer
     --out build/ar --seconds 3900
 To go on from an exported model, give its folder as --init and as --vae.
 """

@@ -62,7 +62,7 @@ describe("generate", () => {
       expect((await readdir(folder)).sort()).toEqual(["x-0.png", "x-1.png"]);
       expect((await sharp(join(folder, "x-1.png")).raw().toBuffer())[0]).toBe(1);
       expect(printed).toContain("stickers on cpu, full cache in fp32: 2 images, 1 scales, 1 tokens each");
-      expect(printed).toContain("knows 24 objects");
+      expect(printed).toContain("knows 40 objects");
     }));
 
   it("prints nothing but JSON with --json", () =>

@@ -25,7 +25,7 @@ interface GenerateFlags extends DrawFlags, OutputFlags {
 /** Nobody should wonder at the picture of a first try. */
 const NOTES: Readonly<Record<string, string>> = {
   stickers: `
-stickers ships with the package; it is small and knows 24 objects (models/stickers/README.md).
+stickers ships with the package; it is small and knows 40 objects (models/stickers/README.md).
 "scalekv download infinity-2b" fetches a published model.
 `,
   tiny: `

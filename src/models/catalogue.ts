@@ -45,7 +45,7 @@ export const UNPUBLISHED_DEFAULTS: ModelDefaults = { pixels: "0.06M", guidance: 
 
 /** The models that ship with the package, and what they draw with: a small trained one, and one of random weights. */
 export const EMBEDDED_MODELS: ReadonlyMap<string, ModelDefaults> = new Map([
-  ["stickers", { pixels: "0.06M", guidance: 2, temperature: 0.5 }],
+  ["stickers", { pixels: "0.25M", guidance: 2, temperature: 0.5 }],
   ["tiny", UNPUBLISHED_DEFAULTS],
 ]);
 

@@ -69,7 +69,7 @@ describe("scalekv generate", () => {
       );
       expect(code).toBe(0);
       expect(stdout).toMatch(/^stickers on cpu/);
-      expect(stdout).toContain("stickers ships with the package; it is small and knows 24 objects");
+      expect(stdout).toContain("stickers ships with the package; it is small and knows 40 objects");
       const { data, info } = await sharp(out).raw().toBuffer({ resolveWithObject: true });
       expect([info.width, info.height]).toEqual([128, 128]);
       const at = (x: number, y: number): number[] => [...data.subarray((y * 128 + x) * 3, (y * 128 + x) * 3 + 3)];

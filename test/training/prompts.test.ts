@@ -19,7 +19,7 @@ const lines = readFileSync(FILE, "utf8")
   .trimEnd()
   .split("\n")
   .map((line) => JSON.parse(line) as Line);
-const spoken = JSON.parse(readFileSync("training/names/twenty-four.json", "utf8")) as Readonly<
+const spoken = JSON.parse(readFileSync("training/names/forty.json", "utf8")) as Readonly<
   Record<string, string[]>
 >;
 

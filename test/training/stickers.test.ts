@@ -39,14 +39,14 @@ describe("its pictures", () => {
   let images: readonly DrawnImage[];
 
   beforeAll(async () => {
-    engine = await Engine.load(MODEL, {}, resolveModel);
+    engine = await Engine.load("stickers", {}, resolveModel);
     const prompts = ["a red apple", ...colours.map((colour) => `a red heart on a ${colour} background`)];
     ({ images } = await engine.draw(prompts, { seed: [1, 1, 1, 1] }));
   });
   afterAll(() => engine.dispose());
 
-  it("are 128 pixels wide: a token stands for 8", () => {
-    expect(images.map(({ width, height }) => [width, height])).toEqual(new Array(4).fill([128, 128]));
+  it("are 256 pixels wide: a token stands for 8", () => {
+    expect(images.map(({ width, height }) => [width, height])).toEqual(new Array(4).fill([256, 256]));
   });
 
   it.each(colours.map((colour, index) => [colour, index + 1] as const))("have a %s background", (colour, index) => {
@@ -57,7 +57,7 @@ describe("its pictures", () => {
   });
 
   it("show something red in the middle, on white where the prompt says nothing", () => {
-    const [red, green, blue] = meanColour(images[0]!, 48, 56, 32);
+    const [red, green, blue] = meanColour(images[0]!, 96, 112, 64);
     expect(red! - Math.max(green!, blue!)).toBeGreaterThan(100);
     expect(Math.min(...meanColour(images[0]!, 2, 2, 8))).toBeGreaterThan(215);
   });
