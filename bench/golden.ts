@@ -1,6 +1,7 @@
 /**
  * The drawing cases of test/golden on a device, by the code that `scalekv trace` runs: for each how far the logits are off
- * at most, as a part of their scale's largest, how many bits are not the reference's, and how many levels an image is off.
+ * at most, as a part of their scale's largest, how many bits are not the reference's, and how many levels an image is off in
+ * the mean.
  * (The order of equal scores decides some of what ScaleKV keeps, so that its logits may differ more.)
  *
  *     node scripts/bench.mjs bench/golden.ts [--device webgpu] [--weights fp32] [--storage fp32] [--folder test/golden] [CASE…]
@@ -48,9 +49,10 @@ function worst(
   kind: string,
   measure: (differences: Float32Array, expected: Float32Array) => number,
 ): number {
-  const names = [...expected.keys()].filter((name) => name.startsWith(kind) && found.has(name));
+  const names = [...expected.keys()].filter((name) => name.startsWith(kind));
   return names.reduce((most, name) => {
-    const [a, b] = [expected.get(name)!, found.get(name)!];
+    const [a, b] = [expected.get(name)!, found.get(name)];
+    if (a.length !== b?.length) throw new Error(`${name}: ${a.length} numbers expected, ${b?.length ?? 0} found`);
     const off = measure(
       a.map((value, i) => Math.abs(value - b[i]!)),
       a,

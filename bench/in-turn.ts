@@ -74,16 +74,17 @@ export function median(numbers: readonly number[]): number {
 }
 
 /** How far two files of float32 numbers are apart, as a part of the first one's largest, and of its root mean square. */
-export async function apart(first: string, second: string): Promise<{ most: number; mean: number }> {
+export async function apart(first: string, second: string): Promise<{ most: number; rms: number }> {
   const [a, b] = [await floats(first), await floats(second)];
+  if (a.length === 0 || a.length !== b.length) throw new Error(`${second}: ${b.length} numbers, ${first}: ${a.length}`);
   const differences = a.map((value, i) => Math.abs(value - b[i]!));
   const largest = (all: Float32Array): number => all.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const square = (all: Float32Array): number => all.reduce((sum, value) => sum + value * value, 0);
   // A number that is none would be smaller than any.
-  const finite = b.every(Number.isFinite);
+  const finite = [a, b].every((all) => all.every(Number.isFinite));
   return {
     most: finite ? largest(differences) / largest(a) : Infinity,
-    mean: finite ? Math.sqrt(square(differences) / square(a)) : Infinity,
+    rms: finite ? Math.sqrt(square(differences) / square(a)) : Infinity,
   };
 }
 

@@ -14,11 +14,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32 } from "../src/checkpoint/read.js";
-import { CPU_TARGET, type WeightType } from "../src/graph/model.js";
+import type { WeightType } from "../src/graph/model.js";
 import { buildLayer } from "../src/models/infinity/layer.js";
 import { cutPieces, pieceFeeds } from "../src/models/infinity/pieces.js";
 import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
 import { lookupIn } from "../src/models/lookup.js";
+import { probeTarget } from "../src/runtime/probe.js";
 import { Session } from "../src/runtime/session.js";
 import { float32, int64, type Tensor } from "../src/runtime/tensor.js";
 import { python, report, runOurs, runPython } from "./in-turn.js";
@@ -62,7 +63,8 @@ async function ours([folder = "", weights = "fp32"]: readonly string[]): Promise
   const checkpoint = await openCheckpoint(`${folder}/infinity.pth`);
   const { tensors: given } = await openCheckpoint(`${folder}/layer.pth`);
   const config = { ...inferInfinityConfig(checkpoint.tensors, checkpoint.path), patchify: false };
-  const options = { storage: "fp32", target: CPU_TARGET, weights: weights as WeightType } as const;
+  const type = weights as WeightType;
+  const options = { storage: "fp32", target: await probeTarget("cpu", type), weights: type } as const;
   const lookup = lookupIn(checkpoint.tensors, checkpoint.path);
   const session = await Session.create(await buildLayer(config, lookup, 0, options), {
     device: "cpu",

@@ -1,7 +1,7 @@
 """Writes a model folder in the published checkpoint layout, fp16.
 
 python export.py --ar build/ar/slim.pt --vae build/vae/slim.pt --tokenizer build/tokenizer --out ../models/NAME
-With --bundle, PARTS/model.tar.00, .01, ... hold the folder in pieces that a GPU machine hands out (cat them and untar).
+With --bundle, PARTS/model.tar.00, .01, ... hold the folder in pieces of 15 MiB (cat them and untar).
 """
 
 import argparse
@@ -14,7 +14,7 @@ import torch
 import folder
 import run
 
-PIECE = 15 * 2**20  # bytes: what a GPU machine hands out in one file
+PIECE = 15 * 2**20  # bytes
 
 # What the published code is told besides sizes.
 SWITCHES = {

@@ -92,6 +92,7 @@ class Lessons:
 
     def carry_out(self, plan):
         """(features [AT_ONCE, d, H, W], ids, lengths) of a plan."""
+        # The memory of a plan's own new scenes is filled before any is read.
         if len(plan["into"]):
             self.memory[plan["into"].to(self.device)] = self.encode(plan["fresh"]).half()
         return tuple(t.to(self.device) for t in (self.memory[plan["places"].to(self.device)], plan["ids"], plan["lengths"]))

@@ -11,7 +11,7 @@ import team as teams
 from muon import Muon
 
 
-SHAPES = 64  # that one function may be compiled for
+SHAPES = 64  # of arguments that one function may be compiled for
 
 
 class Clock:
@@ -96,7 +96,7 @@ def add_arguments(add):
     add("--out", required=True, help="checkpoint folder; what is there is resumed")
     add("--seconds", type=float, default=540, help="length of the stage in trained time")
     add("--size", type=int, default=128, help="side of the pictures")
-    add("--compile", action="store_true", help="fuse element-wise work (torch 2 on a GPU)")
+    add("--compile", action="store_true", help="fuse element-wise work (PyTorch 2.7 or newer)")
     add("--warmup", type=int, default=100, help="steps in which the learning rate rises")
     add("--muon", type=float, default=0.0, help="learning rate of Muon for the blocks' matrices; without it, AdamW")
     add("--cooldown", type=float, default=0.35, help="last part of the stage, in which the learning rate falls")
@@ -131,6 +131,8 @@ class Run:
     def compile(self, modules):
         """With --compile, modules that work much element by element do so in fewer kernels; their first steps take longer."""
         if self.args.compile:
+            if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 7):
+                raise SystemExit(f"--compile: needs PyTorch 2.7 or newer, not {torch.__version__}")
             torch._dynamo.config.recompile_limit = SHAPES
             for module in modules:
                 module.compile(dynamic=False)

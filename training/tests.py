@@ -5,7 +5,9 @@ import json
 import os
 import random
 import tempfile
+import types
 import unittest
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +29,7 @@ from text_to_bits import TextToBits
 from tokenizer import Tokenizer, write
 from transformer import segments_of
 from vae import AutoEncoder
-from words import plural, with_article
+from words import COLOURS, plural, with_article
 
 SIDES = [1, 2, 4]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -119,6 +121,7 @@ class LessonsTest(unittest.TestCase):
         self.library.index = {style: {n: i for i, n in enumerate(self.library.names)} for style in self.library.styles}
         write(self.library, where.name)
         self.args = argparse.Namespace(shares="0.4,0.3,0.3", fresh=0.25, memory=100, text_len=32)
+        self.where = where.name
         self.plans = lambda: iter(lessons.Planner(self.args, self.library, Tokenizer(where.name), 1))
 
     def test_a_place_is_read_only_after_it_was_filled(self):
@@ -131,6 +134,25 @@ class LessonsTest(unittest.TestCase):
             self.assertLessEqual(set(plan["places"].tolist()), filled)
             self.assertEqual(plan["ids"].shape[0], lessons.AT_ONCE)
         self.assertEqual(filled, set(range(100)))
+
+    def test_features_come_with_their_own_captions(self):
+        """An encoder that sees the background's colour alone, and captions that name nothing else."""
+        self.args.size, self.args.planners, self.args.memory = 16, 0, 64
+        painter = types.SimpleNamespace(
+            device=torch.device("cpu"),
+            library=self.library,
+            paint=lambda packed: packed["colours"][:, 0, :, None, None].expand(-1, -1, 2, 2),
+        )
+        vae = types.SimpleNamespace(stride=8, config={"codebook_dim": 3}, encoder=lambda x: x)
+        named = lambda rng, library, planned: planned["background"][0]
+        with mock.patch.object(captions, "caption", named):
+            found = lessons.Lessons(self.args, painter, lambda name: [list(COLOURS).index(name), 1], vae, 1)
+            for count in (50, 7, 100, 64):
+                features, ids, lengths = found.batch(count)
+                self.assertEqual([len(features), len(ids), len(lengths)], [count] * 3)
+                said = torch.tensor(list(COLOURS.values()))[ids[:, 0]]
+                # fp16 in the memory
+                self.assertLess((features[:, :, 0, 0] - said).abs().max().item(), 1e-3)
 
     def test_the_same_seed_gives_the_same_plans(self):
         self.assertTrue(torch.equal(next(self.plans())["ids"], next(self.plans())["ids"]))
@@ -202,6 +224,13 @@ class MuonTest(unittest.TestCase):
             values = torch.linalg.svdvals(muon.orthogonal(g).float())
             # the quintic's own range, with bf16's rounding
             self.assertTrue(((values > 0.5) & (values < 1.3)).all(), values)
+
+    def test_matrices_of_several_shapes_are_moved_each_for_itself(self):
+        g = torch.Generator().manual_seed(0)
+        momenta = [torch.randn(shape, generator=g) for shape in ((96, 32), (32, 32), (128, 32), (32, 128), (64, 32), (32, 32))]
+        for together, momentum in zip(muon.directions(momenta), momenta):
+            # bf16 products of another batch may round otherwise
+            self.assertTrue(torch.allclose(together, muon.directions([momentum])[0], atol=2e-2))
 
     def test_it_finds_a_matrix(self):
         torch.manual_seed(0)

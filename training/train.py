@@ -51,9 +51,9 @@ def arguments():
     add("--heads", type=int, default=4)
     add("--text-width", type=int, default=256)
     add("--text-layers", type=int, default=2)
-    add("--grow", default="0.3,0.6", help="parts of the stage at which the last scale but one and the last one join")
+    add("--grow", default="0.3,0.6", help="parts of the stage at which the last scales join, one by one")
     add("--short", type=float, default=0.0, help="share of steps without the last --skip scales, once all have joined")
-    add("--skip", type=int, default=2)
+    add("--skip", type=int, default=2, help="how many of the last scales short steps leave out")
     add(
         "--tokens", type=int, default=1100, help="image tokens a step of each worker: the fewer scales, the more images"
     )
@@ -126,12 +126,24 @@ def make_model(args, saved, vocab, bits_a_token):
     )
 
 
+def check(args, sides):
+    """Refuses what would leave no scale to learn, and planners of workers, which may have no processes of their own."""
+    last = len(sides) - 1
+    if not 0 <= args.skip <= last or len(args.grow.split(",")) > last:
+        raise SystemExit(f"--skip {args.skip}, --grow {args.grow}: of {len(sides)} scales at most {last} can be left out")
+    if args.workers > 1 and args.planners > 0:
+        raise SystemExit(f"--planners {args.planners}: with --workers {args.workers} each plans for itself")
+    if args.memory < lesson_plans.AT_ONCE:
+        raise SystemExit(f"--memory {args.memory}: at least {lesson_plans.AT_ONCE}, the scenes of a plan")
+
+
 def main(args, team):
     device = common.pick_device()
     vae = folder.load_vae(args.vae, device)
     painter, tokenizer = scene.load(args.data, args.size, device, args.names, args.styles), Tokenizer(args.tokenizer)
     side = args.size // vae.stride
     sides = common.sides_of(side)
+    check(args, sides)
     build = lambda saved: make_model(args, saved, tokenizer.size, vae.config["codebook_dim"])
     run = runs.Run(args, team, device, build, {"pn": common.pixels_of(side)})
     run.compile(run.model.image.blocks)
@@ -139,7 +151,8 @@ def main(args, team):
     run.start(names=len(painter.library.names))
     while run.clock.fraction < 1:
         known = joined(sides, args.grow, run.clock.fraction)
-        now = known[: -args.skip] if known == sides and random.random() < args.short else known
+        short = known == sides and torch.rand(()).item() < args.short
+        now = known[: len(known) - args.skip] if short else known
         count = max(1, args.tokens // sum(s * s for s in now))
         loss, shown = losses(run.model, lessons.batch(count), now, args, device)
         if run.learn(loss, shown, count):

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { noise, widened } from "../../test/support/cache.js";
 import { runGraph } from "../../test/support/graph.js";
 import { GraphBuilder } from "../graph/builder.js";
+import { Cast } from "../graph/ops/index.js";
 import type { Tensors } from "../runtime/session.js";
 import { float16, float32, int8, values, type Tensor } from "../runtime/tensor.js";
 import {
@@ -54,12 +55,17 @@ async function store(storage: StorageType, x: Float32Array, { tokens, rows, head
   return runGraph(g, { x: float32(x, shape) });
 }
 
-/** What a layer's graph makes of stored keys. */
-async function read(storage: StorageType, { data, scale }: Tensors, { heads, dim }: Sizes): Promise<Tensor> {
+/** What a layer's graph makes of stored keys, as float32 whatever it widened them to. */
+async function read(
+  storage: StorageType,
+  { data, scale }: Tensors,
+  { heads, dim }: Sizes,
+  wanted: "float32" | "float16" = "float32",
+): Promise<Tensor> {
   const g = new GraphBuilder("widen");
   const stored = storedInput(g, "k", { storage, heads, dim });
   // A graph's output must come out of a node, which fp32 needs none of.
-  const wide = g.node("Identity", [widen(g, storage, stored, dim)])[0];
+  const wide = Cast(g, widen(g, storage, stored, dim, wanted), "float32");
   g.output("wide", wide, "float32", ["tokens", "rows", heads * dim]);
   const { wide: found } = await runGraph(g, { past_k: data!, ...(scale ? { past_k_scale: scale } : {}) });
   return found!;
@@ -168,6 +174,16 @@ describe("narrow and widen", () => {
         for (let i = 0; i < dim; i++) product += basis[a * dim + i]! * basis[b * dim + i]!;
         expect(product).toBeCloseTo(a === b ? 1 : 0, 5);
       }
+  });
+
+  it.each(STORAGE_TYPES)("what is stored in %s is rounded to float16 where attention is in that", async (storage) => {
+    const sizes = { tokens: 3, rows: 2, heads: 2, dim: 4 };
+    const stored = await store(storage, noise(48, 1), sizes);
+    const [wide, half] = [await read(storage, stored, sizes), await read(storage, stored, sizes, "float16")];
+    const off = values(wide).map((value, i) => Math.abs(value - values(half)[i]!) / Math.max(Math.abs(value), 1e-4));
+    // Half of float16's last place; what is stored in float16 is exact.
+    expect(Math.max(...off)).toBeLessThanOrEqual(storage === "fp16" ? 0 : 2 ** -11);
+    if (storage !== "fp16") expect(Math.max(...off)).toBeGreaterThan(0);
   });
 
   it.each(STORAGE_TYPES)("an empty cache of %s widens to an empty one", async (storage) => {

@@ -1,6 +1,7 @@
 /** The loop's own share in giving back hidden states; what it draws is tested in test/tiny and test/parity. */
 import { describe, expect, it } from "vitest";
 import type { KvCache } from "../cache/kv-cache.js";
+import { ModelError } from "../errors.js";
 import type { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
 import type { TextRows } from "../models/infinity/text.js";
 import type { Transformer } from "../models/infinity/transformer.js";
@@ -48,6 +49,26 @@ async function statesLeft(given: Partial<Drawing>, failAt = Infinity): Promise<n
 function fail(): never {
   throw new Error("failed");
 }
+
+describe("logits", () => {
+  it.each([
+    ["q8", NaN, "weights q8: at scale 1 the transformer gives logits that are no numbers"],
+    [
+      "fp16",
+      Infinity,
+      "weights fp16: at scale 1 the transformer gives logits that are no numbers; in float16 numbers end at 65,504, which fp32 and q8 go beyond",
+    ],
+  ] as const)("of %s that are %d are refused in one line, as they would draw zeros", async (weights, value, line) => {
+    const transformer = {
+      config: { depth: 0, heads: 1, width: 4 },
+      weights,
+      logits: () => Promise.resolve(Float32Array.of(1, value)),
+    } as unknown as Transformer;
+    const settings = resolveSettings({}, DEFAULTS, { images: 1, depth: 1 });
+    const given = { transformer, settings, text: { rows: 2 }, cache: { scales: 6 }, checkpoint: () => undefined };
+    await expect(drawScales(given as unknown as Drawing)).rejects.toThrow(new ModelError(line));
+  });
+});
 
 /** Fails the third time. */
 function later(): () => void {

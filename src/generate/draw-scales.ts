@@ -3,6 +3,8 @@
  * become bits, the bits' codes are added to the image so far, and that sum, resized, is where the next scale starts.
  */
 import type { KeptPositions, KvCache } from "../cache/kv-cache.js";
+import { ModelError } from "../errors.js";
+import type { WeightType } from "../graph/model.js";
 import type { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
 import { rotaryTables } from "../models/infinity/rope.js";
 import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
@@ -44,7 +46,7 @@ export interface Drawing {
   readonly onScale?: ((scale: number) => void | Promise<void>) | undefined;
 }
 
-/** Draws all scales into `codes`. */
+/** Draws all scales into `codes`. @throws ModelError where logits are no finite numbers */
 export async function drawScales(drawing: Drawing): Promise<void> {
   const { settings, transformer, text, codes, time = untimed } = drawing;
   const garbage = new Garbage();
@@ -52,6 +54,7 @@ export async function drawScales(drawing: Drawing): Promise<void> {
     const start = scale === 0 ? text.start : await time("embedding", () => embedScale(drawing, scale, map));
     const hidden = await time("layers", () => runLayers(drawing, start, scale, map, garbage));
     const logits = await time("head", () => transformer.logits(hidden, text));
+    requireFinite(logits, scale, transformer.weights);
     const bits = await time("sampling", () => drawing.chooseBits(scale, mixLogits(drawing, logits, scale)));
     await time("codes", () => codes.add(scale, bits));
     await drawing.onScale?.(scale);
@@ -116,6 +119,15 @@ async function runLayers(
     x.dispose();
     throw error;
   }
+}
+
+/** Refuses logits that are no numbers: they would draw only zeros. */
+function requireFinite(logits: Float32Array, scale: number, weights: WeightType): void {
+  if (logits.every(Number.isFinite)) return;
+  const why = weights === "fp16" ? "; in float16 numbers end at 65,504, which fp32 and q8 go beyond" : "";
+  throw new ModelError(
+    `weights ${weights}: at scale ${scale + 1} the transformer gives logits that are no numbers${why}`,
+  );
 }
 
 /** Temperature and guidance: from the logits of all rows to those of each image, [tokens, bits, 2]. */

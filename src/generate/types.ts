@@ -40,14 +40,15 @@ export interface PipelineOptions {
   /**
    * How the transformer's matrices are held: `fp32` (the default); `fp16`, for GPUs only, half of the memory; or in 8 or 4
    * bits, which are made when it first loads.
-   * `q8` and `q4` are blocks with a scale each and take about a quarter and an eighth of the memory. A GPU that computes in
-   * float16 multiplies `fp16`, `q8` and `q4` and attends in it; states, norms and logits are float32 everywhere. `w8a8` has a scale for
-   * each output, and for each token that is multiplied: it takes what `q8` does, is about twice as fast on a processor and
-   * less exact where single channels are far larger than the rest. Not on GPUs.
+   * `q8` and `q4` are blocks with a scale each and take about a quarter and an eighth of the memory. WebGPU multiplies `fp16`, and on an
+   * adapter that computes in float16 also `q8` and `q4`, in that type, and attends in it; states, norms and logits are float32
+   * everywhere. `w8a8` has a scale for each output, and for each token that is multiplied: it takes what `q8` does, multiplies nearly
+   * twice as fast on a processor that has dot products of bytes, others refuse it, and is less exact where single channels are far larger
+   * than the rest. Not on GPUs.
    */
   readonly weights?: WeightType | undefined;
   /**
-   * Node only: whether matrices in blocks are kept on disk for the next time, in `~/.cache/scalekv` or where the variable
+   * Node only: whether matrices in 8 and 4 bits are kept on disk for the next time, in `~/.cache/scalekv` or where the variable
    * `SCALEKV_CACHE` says; at most 16 GiB of them, or `SCALEKV_CACHE_LIMIT`. Default true.
    */
   readonly weightsCache?: boolean | undefined;

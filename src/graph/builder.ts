@@ -7,6 +7,7 @@
  */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { byteLength, elementCount, type StoredTensor } from "../checkpoint/tensor.js";
+import { OptionError } from "../errors.js";
 import { attribute, type Attributes } from "./attributes.js";
 import { initializerType, packWeights, type WeightsStore } from "./externals.js";
 import {
@@ -24,6 +25,7 @@ import {
   type ElementType,
   type GraphModel,
   type GraphTarget,
+  WEIGHT_TYPES,
   type StoredWeight,
   type WeightType,
 } from "./model.js";
@@ -74,7 +76,7 @@ export class GraphBuilder {
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
   private readonly weights: StoredWeight[] = [];
-  /** The type in which matrices that are held in fewer bits than float32 multiply, and what they multiply attends. */
+  /** float16 where linear layers multiply in it and attention takes its inputs in it, else float32. */
   readonly work: "float32" | "float16";
   private readonly constants: TensorProto[] = [];
   private readonly renamed = new Map<string, string>();
@@ -186,7 +188,7 @@ export class GraphBuilder {
   matrix(tensor: StoredTensor): Matrix {
     if (this.matrices === "fp32") return this.weight(tensor);
     if (this.matrices === "fp16") return this.half(tensor);
-    const { levels, scales, ...shape } = cut(tensor, this.matrices, this);
+    const { levels, scales, ...shape } = cut(tensor, this.matrices, BLOCKS[this.work]);
     return { levels: this.asStored(levels), scales: this.asStored(scales), ...shape };
   }
 
@@ -196,7 +198,7 @@ export class GraphBuilder {
     return { name };
   }
 
-  /** A weight in another type: a Cast that ONNX Runtime folds away at load, outside of any loop. */
+  /** A weight or a constant, nothing that a run makes, in another type: a Cast outside of any loop, folded away at load. */
   castAtLoad(stored: Value, to: ElementType): Value {
     const { scope } = this;
     this.scope = this.nodes;
@@ -262,16 +264,18 @@ export class GraphBuilder {
   }
 }
 
-/** Levels whose products with 255, two added up, pass the limit of 16 bits, and the largest that do not. */
-const LARGEST_LEVEL = { exact: 127, saturating: 64 };
-
-function cut(
-  tensor: StoredTensor,
-  type: Exclude<WeightType, "fp32" | "fp16">,
-  { target: { saturates = false }, work }: Pick<GraphBuilder, "target" | "work">,
-): BlockMatrix | RowMatrix {
-  if (type === "w8a8") return inRows(tensor, saturates ? LARGEST_LEVEL.saturating : LARGEST_LEVEL.exact);
-  return inBlocks(tensor, type === "q8" ? 8 : 4, BLOCKS[work]);
+/** Cuts a matrix into levels; only those of blocks depend on how many values a block has. */
+function cut(tensor: StoredTensor, type: Exclude<WeightType, "fp32" | "fp16">, block: number): BlockMatrix | RowMatrix {
+  switch (type) {
+    case "w8a8":
+      return inRows(tensor);
+    case "q8":
+      return inBlocks(tensor, 8, block);
+    case "q4":
+      return inBlocks(tensor, 4, block);
+    default:
+      throw new OptionError(`weights ${String(type satisfies never)}: not one of ${WEIGHT_TYPES.join(", ")}`);
+  }
 }
 
 /** A value of any shape. */

@@ -26,11 +26,6 @@ export interface GraphTarget {
   readonly fusedAttention: boolean;
   /** Part of a graph can run in a loop at no cost, to bound what it holds at once. */
   readonly loops: boolean;
-  /**
-   * Products of integers are added up in pairs, and what passes 16 bits is cut off: so do x86 processors without dot
-   * products of bytes (VNNI). Default false.
-   */
-  readonly saturates?: boolean | undefined;
   /** Matrices in blocks are multiplied in float16, which takes the fast units of a GPU that has such. Default false. */
   readonly halves?: boolean | undefined;
 }
@@ -70,7 +65,7 @@ export interface GraphModel {
   readonly folder: string | undefined;
   /** All weights, where they could not be mapped; initializers refer to it under the location {@link GATHERED}. */
   readonly data: Uint8Array;
-  /** Bytes the weights take in memory: as float32 or float16, or as the blocks they are in. */
+  /** Bytes the weights take in memory: as float32, as float16, or as levels and scales. */
   readonly weightBytes: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Weights in blocks, kept on disk from one run to the next: making them of a checkpoint takes longer than everything else
+ * Weights in 8 and 4 bits, kept on disk from one run to the next: making them of a checkpoint takes longer than everything else
  * that loading does, and a file is mapped where a copy in memory would be read. One file for each graph, named by a hash of
  * all that its bytes depend on. Files that were not used for the longest time make room for new ones.
  *

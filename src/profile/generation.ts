@@ -39,8 +39,9 @@ export interface ObservedGeneration {
 }
 
 /**
- * Measures the machine before and after drawing, once by itself and once under observation, and tells where the time went. On the CPU only: a device's operators return before
- * their work is done. Errors: those of the pipeline.
+ * Measures the machine before and after drawing, once by itself and once under observation, and tells where the time went.
+ * The first of three draws counts for nothing: it finds files on disk and may cut weights. On the CPU only: a device's operators
+ * return before their work is done. Errors: those of the pipeline.
  */
 export async function observeGeneration(call: ObservedCall): Promise<ObservedGeneration> {
   const counted = await countedRun(call);
@@ -51,6 +52,7 @@ export async function observeGeneration(call: ObservedCall): Promise<ObservedGen
   const folder = await mkdtemp(join(tmpdir(), "scalekv-profile-"));
   try {
     const prefix = join(folder, "graph-");
+    await draw(call);
     const { seconds } = await draw(call);
     const report = await draw(call, prefix);
     const graphs = await readProfiles(prefix);

@@ -2,8 +2,8 @@
  * What a device's kernels can do, found out by trying. WebGPU's fused attention walks over the keys in steps of a
  * subgroup's size but always computes 8 of them, so it is silently wrong on adapters whose subgroups are smaller
  * (onnxruntime 1.30; SwiftShader's have 4 lanes: up to 4 % off in the logits). Such an adapter gets plain products.
- * Not every adapter computes in float16, which WebGPU calls shader-f16. Products of integers are cut off at 16 bits by
- * processors without dot products of bytes; they get smaller levels.
+ * Not every adapter computes in float16, which WebGPU calls shader-f16. x86 processors without dot products of bytes (VNNI)
+ * add products of integers up in pairs and cut off what passes 16 bits.
  */
 import { DeviceError } from "../errors.js";
 import { GraphBuilder, type Value } from "../graph/builder.js";
@@ -27,11 +27,14 @@ const TOLERANCE = { float32: 1e-4, float16: 4e-3 };
 /**
  * The target that graphs with such weights are written for on a device.
  *
- * @throws DeviceError for float16 weights where WebGPU's adapter does not compute in float16
+ * @throws DeviceError for float16 weights where WebGPU's adapter does not compute in float16, and for `w8a8` where the
+ * processor does not add 8-bit products up exactly
  */
 export async function probeTarget(device: Device, weights: WeightType = "fp32"): Promise<GraphTarget> {
-  if (device !== "webgpu")
-    return weights === "w8a8" ? { ...CPU_TARGET, saturates: await saturates(device) } : CPU_TARGET;
+  if (device !== "webgpu") {
+    if (weights === "w8a8") requireExactSums(await largestSums(device));
+    return CPU_TARGET;
+  }
   const halves = await computesInHalves(device);
   if (weights === "fp16") requireHalves({ halves }, "weights fp16", "fp32, q8 and q4");
   const type = halves && weights !== "fp32" ? "float16" : "float32";
@@ -102,8 +105,19 @@ function dot(a: Float32Array, b: Float32Array): number {
 
 /** Channels of a token whose levels are all the largest, times weights that are, too. */
 const CHANNELS = 64;
+const LARGEST_SUM = CHANNELS * 255 * 127;
 
-async function saturates(device: Device): Promise<boolean> {
+/** Throws a DeviceError where sums of 64 products of the largest 8-bit numbers are not what they should be. */
+export function requireExactSums(sums: readonly number[]): void {
+  const wrong = sums.find((sum) => sum !== LARGEST_SUM);
+  if (wrong === undefined) return;
+  throw new DeviceError(
+    `weights w8a8: this processor adds 64 products of 255 and 127 up to ${wrong}, not ${LARGEST_SUM}; q8 works on any`,
+  );
+}
+
+/** What 64 products of the largest 8-bit numbers add up to, several times: what is cut off anywhere would be here. */
+export async function largestSums(device: Device): Promise<number[]> {
   const g = new GraphBuilder("integer probe");
   const x = g.input("x", "float32", [1, CHANNELS]);
   const levels = QuantizeLinear(g, x, ones(g, 1), g.constant("uint8", [1], new Uint8Array(1)));
@@ -113,7 +127,7 @@ async function saturates(device: Device): Promise<boolean> {
   const session = await Session.create(await g.build(), { device });
   try {
     const { y } = await session.run({ x: float32(new Float32Array(CHANNELS).fill(255), [1, CHANNELS]) });
-    return values(y!).some((value) => value !== CHANNELS * 255 * 127);
+    return Array.from(values(y!));
   } finally {
     await session.dispose();
   }

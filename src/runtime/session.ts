@@ -118,6 +118,7 @@ function sessionOptions(model: GraphModel, options: SessionOptions): InferenceSe
     ...(options.profile === undefined
       ? {}
       : { enableProfiling: true, profileFilePrefix: profilePrefix(options.profile, model) }),
+    // What fails comes as an error, once; ONNX Runtime would print it, too, even where a probe expects it.
     logSeverityLevel: 4,
     ...(isNode ? { extra: nodeExtras(model) } : {}),
   };

@@ -146,6 +146,17 @@ describe("an artist", () => {
     expect((await Artist.open(onGpu, { memory: 2 ** 40 }, load)).batch).toBe(16);
   });
 
+  it.each([
+    // What stands alone rounds otherwise than beside others: the first scale's only token, without guidance, in blocks.
+    { weights: "q8", guidance: 1, batch: 1 },
+    { weights: "q4", guidance: 1, batch: 1 },
+    { weights: "q8", guidance: 3, batch: 5 },
+    { weights: "fp32", guidance: 1, batch: 5 },
+  ] as const)("draws $batch at once in $weights with guidance $guidance", async ({ weights, guidance, batch }) => {
+    const run = await runOf(tasks(2), { weights, guidance });
+    expect((await Artist.open(run, { batch: 5 }, engine({ loaded: [], drawn: [] }))).batch).toBe(batch);
+  });
+
   it("gives the engine the policy and its budget in tokens", async () => {
     const asked: Asked = { loaded: [], drawn: [] };
     const options = { cache: { policy: "scalekv", budget: "20%", storage: "int8" } } as const;

@@ -42,18 +42,21 @@ export interface ArtistOptions {
   readonly model?: ModelPlace | undefined;
   /** CPU threads. Default: one per core. */
   readonly threads?: number | undefined;
-  /** Images drawn at once. Default: as many as the memory allows. */
+  /**
+   * Images drawn at once. Default: as many as the memory allows. Always 1 where matrices are in blocks and nothing is guided:
+   * a product rounds the first scale's only token otherwise than several, so a batch would show in the pictures.
+   */
   readonly batch?: number | undefined;
   /** Bytes the process may take, on a device of its own memory that one. Default: most of what is free. */
   readonly memory?: number | undefined;
-  /** Whether matrices in blocks are kept on disk, as `pipeline` has it. Default true. */
+  /** Whether matrices in 8 and 4 bits are kept on disk, as `pipeline` has it. Default true. */
   readonly weightsCache?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: PipelineOptions["onProgress"];
 }
 
-/** Bytes a parameter takes, at most: blocks have a scale each. */
-const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = { fp32: 4, fp16: 2, q8: 1.2, w8a8: 1.1, q4: 0.7 };
+/** Bytes a parameter takes, at most: blocks have a scale each, and what is no layer's matrix stays float32. */
+const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = { fp32: 4, fp16: 2.2, q8: 1.2, w8a8: 1.1, q4: 0.7 };
 
 /** An image that was drawn, with its share of what its batch took. */
 interface Share {
@@ -91,7 +94,8 @@ export class Artist {
       ...parts,
       ...{ device, weights, weightsCache, cache, threads, signal, onProgress },
     });
-    return new Artist(run, draw, options.batch ?? batchFor(run, image, options.memory));
+    const alone = image.rows === 1 && (weights === "q8" || weights === "q4");
+    return new Artist(run, draw, alone ? 1 : (options.batch ?? batchFor(run, image, options.memory)));
   }
 
   /**

@@ -71,9 +71,9 @@ describe("scalekv generate", () => {
       expect(stdout).toMatch(/^stickers on cpu/);
       expect(stdout).toContain("stickers ships with the package; it is small and knows 40 objects");
       const { data, info } = await sharp(out).raw().toBuffer({ resolveWithObject: true });
-      expect([info.width, info.height]).toEqual([128, 128]);
-      const at = (x: number, y: number): number[] => [...data.subarray((y * 128 + x) * 3, (y * 128 + x) * 3 + 3)];
-      const [corner, middle] = [at(6, 6), at(64, 74)] as [[number, number, number], [number, number, number]];
+      expect([info.width, info.height]).toEqual([256, 256]);
+      const at = (x: number, y: number): number[] => [...data.subarray((y * 256 + x) * 3, (y * 256 + x) * 3 + 3)];
+      const [corner, middle] = [at(12, 12), at(128, 148)] as [[number, number, number], [number, number, number]];
       // Blue and red as anybody would call them; the apple's own differ by some 150 levels.
       expect(corner[2]).toBeGreaterThan(corner[0] + 60);
       expect(middle[0]).toBeGreaterThan(middle[2] + 60);

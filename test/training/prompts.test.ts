@@ -19,9 +19,7 @@ const lines = readFileSync(FILE, "utf8")
   .trimEnd()
   .split("\n")
   .map((line) => JSON.parse(line) as Line);
-const spoken = JSON.parse(readFileSync("training/names/forty.json", "utf8")) as Readonly<
-  Record<string, string[]>
->;
+const spoken = JSON.parse(readFileSync("training/names/forty.json", "utf8")) as Readonly<Record<string, string[]>>;
 
 describe("the held-out prompts", () => {
   it("has at least 20 prompts in each of six categories, 200 in all, none twice", () => {

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { noise } from "../../../test/support/cache.js";
 import { storedTensor } from "../../../test/support/graph.js";
 import { readFloat32 } from "../../checkpoint/read.js";
+import { CheckpointError } from "../../errors.js";
 import { byteLength, type StoredTensor } from "../../checkpoint/tensor.js";
 import { BLOCKS, inBlocks, type LevelBits } from "./blocks.js";
 
@@ -52,6 +53,18 @@ it("takes every value to the nearest level of its block, signs and zeros exactly
     ),
     { numRuns: 60 },
   ));
+
+it.each([
+  [8, NaN],
+  [4, NaN],
+  [8, Infinity],
+  [4, -Infinity],
+] as const)("refuses a matrix in %d bits with the value %d, by its tensor's name", async (bits, value) => {
+  const tensor = storedTensor("w", { shape: [2, 3], values: [1, 2, 3, -4, value, 6] });
+  const { levels, scales } = inBlocks(tensor, bits, 32);
+  const line = `${tensor.source.name}: w has values that are no finite numbers`;
+  for (const part of [levels, scales]) await expect(read(part)).rejects.toThrow(new CheckpointError(line));
+});
 
 it("reads a matrix once for both of its parts, and not before it is asked", async () => {
   const tensor = storedTensor("w", { shape: [2, 3], values: [1, 2, 3, -4, 5, 6] });

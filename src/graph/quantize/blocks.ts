@@ -59,7 +59,7 @@ async function cutMatrix(tensor: StoredTensor, bits: LevelBits, block: number): 
         const start = row * columns + i * block;
         const end = Math.min(start + block, (row + 1) * columns);
         const place = (first + row) * blocks + i;
-        scales[place] = cut(values, start, end, levels, place * block, block);
+        scales[place] = cut({ values, start, end, levels, at: place * block, block });
       }
     }
   }
@@ -72,15 +72,18 @@ async function cutMatrix(tensor: StoredTensor, bits: LevelBits, block: number): 
  * added half rounds it; an array of bytes cuts by itself.
  */
 
-/** Writes the 8-bit levels of the values `start` to `end` from level `at` on, `block` of them, and returns their scale. */
-function cutBytes(
-  values: Float32Array,
-  start: number,
-  end: number,
-  levels: Uint8Array,
-  at: number,
-  block: number,
-): number {
+/** A block of a matrix: the values `start` to `end`, fewer than `block` at a row's end, and where its levels begin. */
+interface BlockTask {
+  readonly values: Float32Array;
+  readonly start: number;
+  readonly end: number;
+  readonly levels: Uint8Array;
+  readonly at: number;
+  readonly block: number;
+}
+
+/** Writes a block's 8-bit levels and returns their scale. */
+function cutBytes({ values, start, end, levels, at, block }: BlockTask): number {
   const scale = scaleOf(values, start, end, 127);
   const factor = inverse(scale);
   const length = end - start;
@@ -90,14 +93,7 @@ function cutBytes(
 }
 
 /** The same with 4-bit levels, two in a byte. */
-function cutHalves(
-  values: Float32Array,
-  start: number,
-  end: number,
-  levels: Uint8Array,
-  at: number,
-  block: number,
-): number {
+function cutHalves({ values, start, end, levels, at, block }: BlockTask): number {
   const scale = scaleOf(values, start, end, 7);
   const factor = inverse(scale);
   const length = end - start;

@@ -1,4 +1,5 @@
 /** Tensors that are made of a checkpoint's tensor when somebody first reads them. */
+import { CheckpointError } from "../../errors.js";
 import { checkRange, type ByteSource } from "../../checkpoint/source.js";
 import {
   ELEMENT_BYTES,
@@ -24,7 +25,8 @@ const CUT_VERSION = 1;
 
 /**
  * Both parts of what `make` cuts, in one reading. What they depend on beside the tensor is `how` it is cut: equal ones
- * stand for equal bytes. The version changes whenever the same values would be cut otherwise.
+ * stand for equal bytes. The version changes whenever the same values would be cut otherwise. Reading them throws a
+ * CheckpointError where a value is not finite.
  */
 export function cutTensors(
   tensor: StoredTensor,
@@ -33,6 +35,12 @@ export function cutTensors(
   make: () => Promise<Cut>,
 ): Record<keyof Cut, StoredTensor> {
   let cut: Promise<Cut> | undefined;
+  const requireFinite = (made: Cut): Cut => {
+    const { buffer, byteOffset, byteLength } = made.scales;
+    const scales = new Float32Array(buffer, byteOffset, byteLength / Float32Array.BYTES_PER_ELEMENT);
+    if (scales.every(Number.isFinite)) return made;
+    throw new CheckpointError(`${tensor.source.name}: ${tensor.name} has values that are no finite numbers`);
+  };
   const fingerprint = async (part: keyof Cut): Promise<string> => {
     const { source, offset, dtype, shape, strides } = tensor;
     const file = await source.fingerprint?.();
@@ -43,7 +51,7 @@ export function cutTensors(
     const made = madeSource(
       `${tensor.source.name}: ${tensor.name}`,
       elementCount(shape) * ELEMENT_BYTES[dtype],
-      async () => (await (cut ??= make()))[name],
+      async () => (await (cut ??= make().then(requireFinite)))[name],
     );
     const source = { ...made, ...(tensor.source.fingerprint && { fingerprint: () => fingerprint(name) }) };
     return { name: `${tensor.name}.${name}`, dtype, shape, strides: rowMajorStrides(shape), source, offset: 0 };
@@ -65,14 +73,17 @@ function madeSource(name: string, size: number, make: () => Promise<Uint8Array>)
   return source;
 }
 
-/** The scale that makes the largest magnitude of the values `start` to `end` the largest level. */
+/** The scale that makes the largest magnitude of the values `start` to `end` the largest level; NaN where one is not finite. */
 export function scaleOf(values: Float32Array, start: number, end: number, largestLevel: number): number {
   let largest = 0;
+  let finite = 0;
   for (let i = start; i < end; i++) {
     const magnitude = Math.abs(values[i]!);
     if (magnitude > largest) largest = magnitude;
+    // 0 of every finite number, NaN of any other, which stays.
+    finite += magnitude - magnitude;
   }
-  return Math.fround(largest / largestLevel);
+  return Math.fround(largest / largestLevel) + finite;
 }
 
 /** 1 / scale, and 0 for 0: where all values are zeros, so are their levels. */

@@ -20,17 +20,20 @@ export interface RowMatrix {
 /** Rows that are read and cut at once. Levels of 64 rows lie beside each other: a line of the processor's cache. */
 const ROWS_AT_ONCE = 64;
 
-/** Describes a stored matrix [rows, columns] in levels from −`largest` to `largest`; nothing is read yet. */
-export function inRows(tensor: StoredTensor, largest: number): RowMatrix {
+/** The largest level, of either sign. */
+const LARGEST = 127;
+
+/** Describes a stored matrix [rows, columns] by rows; nothing is read yet, and both parts are made in one reading. */
+export function inRows(tensor: StoredTensor): RowMatrix {
   const [rows = 0, columns = 0] = tensor.shape;
   const layouts = {
     levels: { dtype: "i8", shape: [columns, rows] },
     scales: { dtype: "f32", shape: [rows] },
   } as const;
-  return { rows, columns, ...cutTensors(tensor, ["rows", largest], layouts, () => cutMatrix(tensor, largest)) };
+  return { rows, columns, ...cutTensors(tensor, ["rows", LARGEST], layouts, () => cutMatrix(tensor)) };
 }
 
-async function cutMatrix(tensor: StoredTensor, largest: number): Promise<Cut> {
+async function cutMatrix(tensor: StoredTensor): Promise<Cut> {
   const [rows = 0, columns = 0] = tensor.shape;
   const levels = new Int8Array(columns * rows);
   const scales = new Float32Array(rows);
@@ -39,7 +42,7 @@ async function cutMatrix(tensor: StoredTensor, largest: number): Promise<Cut> {
     const values = await readFloat32(sliceRows(tensor, first, end));
     for (let row = first; row < end; row++) {
       const start = (row - first) * columns;
-      const scale = scaleOf(values, start, start + columns, largest);
+      const scale = scaleOf(values, start, start + columns, LARGEST);
       const factor = inverse(scale);
       scales[row] = scale;
       // A positive number and a half, cut off, is rounded; see `blocks.ts` on such loops.

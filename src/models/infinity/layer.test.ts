@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { wave } from "../../../test/support/arrays.js";
+import { runsHere } from "../../../test/support/exact-sums.js";
 import { storedTensor } from "../../../test/support/graph.js";
 import { CPU_TARGET, type GraphTarget } from "../../graph/model.js";
 import { Session, type Tensors } from "../../runtime/session.js";
@@ -162,7 +163,7 @@ describe("the graph of a block", () => {
     }
   });
 
-  it.each([
+  const rounded = [
     // Levels of 8 and 4 bits are 1/127 and 1/7 of a block's largest value apart; errors average out over the products.
     { weights: "q8", tolerance: 0.03 },
     { weights: "w8a8", tolerance: 0.03 },
@@ -171,14 +172,19 @@ describe("the graph of a block", () => {
     { weights: "fp16", tolerance: 2e-3 },
     { weights: "fp16", tolerance: 2e-3, target: HALVES },
     { weights: "q8", tolerance: 0.03, target: HALVES },
-  ] as const)("gives nearly the same with its matrices in $weights", async ({ weights, tolerance, ...device }) => {
-    const options = { ...HOST, ...device, weights };
-    const [exact, rounded] = [values((await run(6, HOST)).y!), values((await run(6, options)).y!)];
-    const length = (all: Float32Array): number => Math.hypot(...all);
-    const difference = exact.map((value, i) => value - rounded[i]!);
-    expect(length(difference) / length(exact)).toBeLessThan(tolerance);
-    expect(length(difference)).toBeGreaterThan(0);
-  });
+  ] as const;
+
+  it.each(rounded.filter(({ weights }) => runsHere(weights)))(
+    "gives nearly the same with its matrices in $weights",
+    async ({ tolerance, ...changed }) => {
+      const options = { ...HOST, ...changed };
+      const [exact, y] = [values((await run(6, HOST)).y!), values((await run(6, options)).y!)];
+      const length = (all: Float32Array): number => Math.hypot(...all);
+      const difference = exact.map((value, i) => value - y[i]!);
+      expect(length(difference) / length(exact)).toBeLessThan(tolerance);
+      expect(length(difference)).toBeGreaterThan(0);
+    },
+  );
 
   it("takes as many bytes of weights as it says", async () => {
     const bytes = async (weights: "fp32" | "q8"): Promise<number> =>

@@ -1,7 +1,7 @@
 /**
- * A scale's rows and tokens in pieces, for the part of a layer behind the attention. What it works with is the MLP's
- * hidden layer more than anything: a piece is as large as matrix products need to run at full speed, and no larger, since
- * what does not fit into the processor's caches is written and read again at every step.
+ * A scale's rows and tokens in pieces, for the parts of a layer in which no token needs another's state: before attention and
+ * behind it. A piece is as large as matrix products need to run at full speed, and no larger, since what does not fit into the
+ * processor's caches is written and read again at every step; the MLP's hidden layer is the largest of it.
  */
 import { int64, type Tensor } from "../../runtime/tensor.js";
 

@@ -55,7 +55,7 @@ export interface TransformerOptions extends SessionOptions {
   readonly merging?: boolean | undefined;
   /** How the large matrices are held. Default `fp32`. */
   readonly weights?: WeightType | undefined;
-  /** Keeps matrices in blocks from one run to the next. Default: they are made anew. */
+  /** Keeps what matrices are cut into from one run to the next. Default: they are made anew. */
   readonly store?: WeightsStore | undefined;
 }
 
@@ -71,6 +71,8 @@ export interface LayerResult {
 export class Transformer {
   private constructor(
     readonly config: InfinityConfig,
+    /** How its large matrices are held. */
+    readonly weights: WeightType,
     /** Hidden states and caches stay in device memory between runs. */
     readonly onDevice: boolean,
     private readonly conditioning: Session,
@@ -113,7 +115,8 @@ export class Transformer {
       const head = await load(buildHead(config, lookup, target), options);
       const slot = { heads: headwise ? 1 : config.heads, dim: config.width / config.heads, storage, merging };
       const committer = new Committer({ ...slot, target }, resident);
-      return new Transformer(config, onDevice, conditioning, embedding, guidance, layers, head, committer, headwise);
+      const graphs = [conditioning, embedding, guidance, layers, head, committer] as const;
+      return new Transformer(config, weights, onDevice, ...graphs, headwise);
     } catch (error) {
       await Promise.allSettled(loaded.map((session) => session.dispose()));
       throw error;
