@@ -37,7 +37,7 @@ function transformer(parts: { layer?: Stand; guidance?: Stand; head?: Stand; com
   const config = { depth: 1, heads: 1, width: 2 };
   const loops = { ...committer, shape: { target: { ...CPU_TARGET, loops: false } } };
   const ends = [giving(), giving(), guidance];
-  return Reflect.construct(Transformer, [config, true, ...ends, [layer], head, loops, false]) as Transformer;
+  return Reflect.construct(Transformer, [config, "fp32", true, ...ends, [layer], head, loops, false]) as Transformer;
 }
 
 /** A scale whose tokens the cache takes, or fails to. */
