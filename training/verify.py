@@ -16,10 +16,11 @@ import bits as b
 import common
 import folder
 import scene
+from lessons import tokenise
 from published import stand_ins
 from published.t5 import encode
 from tokenizer import Tokenizer
-from train import PROMPTS, tokenise
+from train import PROMPTS
 
 # Largest differences in fp32: the two sum in different orders.
 LIMITS = {"text": 1e-4, "encoder": 1e-3, "decoder": 1e-3, "codes": 1e-5, "bits": 0, "logits": 1e-3}
@@ -49,7 +50,7 @@ def check_text(path, net, prompts):
     config = folder.read_json(os.path.join(path, "t5", "config.json"))
     weights = {k: t.float() for k, t in folder.load_weights(os.path.join(path, "t5", "model")).items()}
     tokenizer = Tokenizer(os.path.join(path, "t5"))
-    ids, lengths = tokenise(tokenizer, prompts, max(len(tokenizer(p)) for p in prompts), "cpu")
+    ids, lengths = tokenise(tokenizer, prompts, max(len(tokenizer(p)) for p in prompts))
     mine = net.text(ids, lengths)
     theirs = [encode(weights, config, row[:n]) for row, n in zip(ids, lengths)]
     return max(furthest(mine[i, : len(f)], f) for i, f in enumerate(theirs)), lengths, mine, theirs

@@ -103,7 +103,7 @@ describe("generate", () => {
       const out = join(folder, "x.png");
       await generate(new FakeEngine(), "", " ", "--grid", "--out", out);
       // Two pictures of 256 pixels and white around them.
-      expect(await sharp(out).metadata()).toMatchObject({ width: 2 * 136 + 8, height: 256 + 3 * 8 });
+      expect(await sharp(out).metadata()).toMatchObject({ width: 2 * 264 + 8, height: 256 + 3 * 8 });
     }));
 
   it("refuses a grid that its format has no room for, before any model is loaded", () =>
