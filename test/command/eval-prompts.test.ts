@@ -74,7 +74,7 @@ describe("scalekv eval prompts", () => {
   it("knows the pictures of `sample` by the prompts' ids, whatever their order", () =>
     inTemporaryFolder(async (folder) => {
       const prompts = join(folder, "prompts.jsonl");
-      const lines = (await readFile(HELD_OUT, "utf8")).split("\n").filter((line) => line.includes('"single"'));
+      const lines = (await readFile(HELD_OUT, "utf8")).split("\n").filter((line) => line.includes('"category": "style"'));
       await writeFile(prompts, lines.slice(0, 2).reverse().join("\n"));
       const run = join(folder, "run");
       const sampled = await scalekv("sample", "--prompts", prompts, "--out", run, "--json");
@@ -88,7 +88,7 @@ describe("scalekv eval prompts", () => {
           .map((line) => JSON.parse(line) as { prompt: string; id: string })
           .map(({ prompt, id }) => [prompt, join(run, `${id}.png`)]),
       );
-      // Single objects are what this model hardly ever misses.
+      // Styles are what this model hardly ever misses.
       expect(pictures.map(({ shown }) => shown)).toEqual([true, true]);
       const scored = await scalekv("score", run, run, "--metrics", "psnr", "--prompts", prompts, "--json");
       expect(JSON.parse(scored.stdout)).toMatchObject({ following: { categories: [{ a: { right: 2 } }, {}] } });

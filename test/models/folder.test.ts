@@ -178,7 +178,7 @@ describe("the embedded model", () => {
   it("is whole, and the default", async () => {
     const model = await resolveModel();
     expect(model.name).toBe("stickers");
-    expect(model.defaults).toEqual({ pixels: "0.06M", guidance: 2, temperature: 0.5 });
+    expect(model.defaults).toEqual({ pixels: "0.25M", guidance: 2, temperature: 0.5 });
     expect(model.textEncoder.config.width).toBe(model.infinity.config.textChannels);
     await model.close();
   });
