@@ -29,7 +29,7 @@ export default defineConfig({
           name: "command",
           include: ["test/{command,queue}/**/*.test.ts"],
           globalSetup: "test/support/build.ts",
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },

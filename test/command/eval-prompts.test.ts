@@ -74,7 +74,9 @@ describe("scalekv eval prompts", () => {
   it("knows the pictures of `sample` by the prompts' ids, whatever their order", () =>
     inTemporaryFolder(async (folder) => {
       const prompts = join(folder, "prompts.jsonl");
-      const lines = (await readFile(HELD_OUT, "utf8")).split("\n").filter((line) => line.includes('"category": "style"'));
+      const lines = (await readFile(HELD_OUT, "utf8"))
+        .split("\n")
+        .filter((line) => line.includes('"category": "style"'));
       await writeFile(prompts, lines.slice(0, 2).reverse().join("\n"));
       const run = join(folder, "run");
       const sampled = await scalekv("sample", "--prompts", prompts, "--out", run, "--json");
