@@ -180,6 +180,12 @@ describe("allocateScaleKV", () => {
     expect(publishedDecay(1300)).toEqual({ start: 1200, decay: 140, least: 400 });
   });
 
+  it("leaves refiners five windows where the budget has them", () => {
+    expect(publishedDecay(265).least).toBeCloseTo(81.5, 1);
+    expect(publishedDecay(151).least).toBe(80);
+    expect(publishedDecay(60).least).toBe(60);
+  });
+
   it("refuses roles that do not answer", () => {
     const task = { maps: square(10, 10), layers: 1, budget: 50 };
     expect(() => allocateScaleKV({ ...task, roles: [] })).toThrow(new OptionError("roles: of 0 layers, not of 1"));

@@ -85,12 +85,20 @@ export interface RefinerDecay {
 }
 
 /**
+ * The fewest windows that refiners keep, where the budget has that many: at 4 % of 2B's history, the smallest budget in the
+ * paper, the part of {@link publishedDecay} comes to 82 tokens. In smaller histories it would be little more than the window,
+ * and next to nothing would be chosen (`docs/LOG.md`: 4 dB at 61 tokens a layer).
+ */
+const LEAST_WINDOWS = 5;
+
+/**
  * The paper's B_r(0) = 600 and δ = 70 at 650 tokens a layer, in proportion for other budgets. By themselves they would
  * be negative from the tenth scale on; the end of the decay is read off the published tables, none of which goes below
- * 200.
+ * 200, and is {@link LEAST_WINDOWS} windows or more.
  */
 export function publishedDecay(budget: number): RefinerDecay {
-  return { start: (600 / 650) * budget, decay: (70 / 650) * budget, least: (200 / 650) * budget };
+  const least = Math.max((200 / 650) * budget, LEAST_WINDOWS * WINDOW);
+  return { start: (600 / 650) * budget, decay: (70 / 650) * budget, least: Math.min(least, budget) };
 }
 
 /**

@@ -23,15 +23,15 @@ describe("calibratedBudget", () => {
   const task = { model: MODEL, schedule: SCHEDULE, base: 30, made: MADE };
 
   it("names the layers of the lowest selectivity drafters, at the scales that read an evicted cache", () => {
-    const { roles, capacities } = calibratedBudget(spreading(), { ...task, drafters: 2 });
-    // 57 tokens are the first that exceed 30: the scale after them, number 4, reads what is left.
+    const { roles, capacities } = calibratedBudget(spreading(), { ...task, base: 100, drafters: 1 });
+    // 121 tokens are the first that exceed 100: the scale after them, number 5, reads what is left.
     expect(roles).toEqual([
-      [null, null, null, null, "refiner", "refiner"],
-      [null, null, null, null, "drafter", "drafter"],
-      [null, null, null, null, "refiner", "refiner"],
+      [null, null, null, null, null, "refiner"],
+      [null, null, null, null, null, "drafter"],
+      [null, null, null, null, null, "refiner"],
     ]);
-    expect(capacities.map((row) => row.reduce((sum, tokens) => sum + tokens, 0))).toEqual([3, 15, 63, 90, 90]);
-    for (const row of capacities.slice(3)) expect(row[1]).toBeGreaterThan(row[0]!);
+    expect(capacities.map((row) => row.reduce((sum, tokens) => sum + tokens, 0))).toEqual([3, 15, 63, 171, 300]);
+    expect(capacities[4]![1]).toBeGreaterThan(capacities[4]![0]!);
   });
 
   it("is a whole budget, whose order of eviction follows the mass it states", () => {

@@ -236,8 +236,8 @@ describe("capacities of scalekv", () => {
   });
 
   it("are allocated with the first layer alone as drafter for a model without a table", () => {
-    const common = { maps: SMALL.maps, layers: 4, budget: 66 };
-    const { lengths } = planOf({ policy: "scalekv", budget: 66 }, SMALL);
+    const common = { maps: SMALL.maps, layers: 4, budget: 100 };
+    const { lengths } = planOf({ policy: "scalekv", budget: 100 }, SMALL);
     expect(lengths).toEqual(allocateScaleKV({ ...common, roles: rolesOf([0], SMALL) }));
     expect(lengths.at(-1)![0]).toBeGreaterThan(lengths.at(-1)![1]!);
   });
