@@ -76,6 +76,10 @@ const variants: readonly (readonly [name: string, cache: CacheOptions])[] = [
   ...[0, 2, 4].map((times) => [`${times * drafters} drafters`, scalekv(byScores(asi, times * drafters))] as const),
   ["no decay", scalekv(withRoles(made.roles, { ...decay, decay: 0 }))],
   ["half the decay", scalekv(withRoles(made.roles, { ...decay, decay: decay.decay / 2 }))],
+  [
+    "decay to 200 of 650, as in the tables",
+    scalekv(withRoles(made.roles, { ...decay, least: (200 / 650) * made.base })),
+  ],
   ["decay to the window", scalekv(withRoles(made.roles, { ...decay, least: 0 }))],
   ["calibrated with 1 prompt", scalekv(calibratedBudget(measured[0]!, made))],
   ["calibrated with 10 prompts", scalekv(calibratedBudget(meanStatistics(measured.slice(0, 10)), made))],
