@@ -27,7 +27,7 @@ import { median } from "./in-turn.js";
 const GUIDANCE = 3;
 const THREADS = 2;
 /** Scales of the untimed run before the timed ones on a processor. */
-const WARM_SCALES = 5;
+const WARM_SCALES = 7;
 
 const [folder = "", policy = "full", budget = "10%", storage = "fp32", weights = "fp32", ...how] =
   process.argv.slice(2);
