@@ -62,7 +62,7 @@ async function readSprite(file: string): Promise<Raster> {
     });
   const { width: side, height, channels } = decoded.info;
   if (side !== height || channels !== RGBA) throw new OptionError(`${file}: ${side}x${height} is not square`);
-  const data = Float32Array.from(decoded.data, (level) => level / MAX_LEVEL);
+  const data = new Float32Array(decoded.data).map((level) => level / MAX_LEVEL);
   for (let at = 0; at < data.length; at += RGBA) {
     for (let colour = 0; colour < 3; colour++) data[at + colour]! *= data[at + 3]!;
   }

@@ -84,15 +84,17 @@ export function sampleSprite(
   const down = ((row + 0.5) / side - y) / size + 0.5;
   const [u, v] = [across * sprite.side - 0.5, down * sprite.side - 0.5];
   const [left, top] = [Math.floor(u), Math.floor(v)];
+  const [rightward, downward] = [u - left, v - top];
   out.fill(0);
-  for (const [px, py, weight] of [
-    [left, top, (1 - u + left) * (1 - v + top)],
-    [left + 1, top, (u - left) * (1 - v + top)],
-    [left, top + 1, (1 - u + left) * (v - top)],
-    [left + 1, top + 1, (u - left) * (v - top)],
-  ] as const) {
-    if (px < 0 || py < 0 || px >= sprite.side || py >= sprite.side) continue;
-    const at = (py * sprite.side + px) * RGBA;
-    for (let channel = 0; channel < RGBA; channel++) out[channel]! += weight * sprite.data[at + channel]!;
-  }
+  addPixel(sprite, left, top, (1 - rightward) * (1 - downward), out);
+  addPixel(sprite, left + 1, top, rightward * (1 - downward), out);
+  addPixel(sprite, left, top + 1, (1 - rightward) * downward, out);
+  addPixel(sprite, left + 1, top + 1, rightward * downward, out);
+}
+
+/** Adds a part of a pixel's channels; beyond the rim all are zero. */
+function addPixel({ side, data }: Raster, x: number, y: number, weight: number, out: Float32Array): void {
+  if (x < 0 || y < 0 || x >= side || y >= side) return;
+  const at = (y * side + x) * RGBA;
+  for (let channel = 0; channel < RGBA; channel++) out[channel]! += weight * data[at + channel]!;
 }

@@ -71,7 +71,7 @@ export function placeSprite(
   size: number,
   side: number,
 ): PlacedSprite {
-  const copy = eightBits(areaMean(sprite, size > SMALL ? side : Math.floor(side / 2), RGBA));
+  const copy = copyOf(sprite, size > SMALL ? side : Math.floor(side / 2));
   const box = boxAround(...place, size, side);
   const data = new Float32Array((box.right - box.left) * (box.bottom - box.top) * RGBA);
   let at = 0;
@@ -81,6 +81,16 @@ export function placeSprite(
     }
   }
   return { box, data };
+}
+
+/** Copies by sprite and side: one serves at all places. */
+const copies = new WeakMap<Raster, Map<number, Raster>>();
+
+function copyOf(sprite: Raster, side: number): Raster {
+  const known = copies.get(sprite) ?? new Map<number, Raster>();
+  const copy = known.get(side) ?? eightBits(areaMean(sprite, side, RGBA));
+  copies.set(sprite, known.set(side, copy));
+  return copy;
 }
 
 /** The training keeps its copies in bytes; a half becomes the even level, as PyTorch rounds it. */
