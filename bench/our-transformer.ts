@@ -26,7 +26,7 @@ import { median } from "./in-turn.js";
 
 const GUIDANCE = 3;
 const THREADS = 2;
-/** Scales of the untimed run before the timed ones on a processor. */
+/** Scales of the untimed run before the timed ones on a processor: as many as the smallest published schedule has. */
 const WARM_SCALES = 7;
 
 const [folder = "", policy = "full", budget = "10%", storage = "fp32", weights = "fp32", ...how] =

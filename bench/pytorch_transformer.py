@@ -3,7 +3,7 @@
 It makes a seeded random checkpoint in the published layout, draws all scales with forced bits and guidance, and prints
 one JSON line. Written for speed as far as eager mode goes: text keys and values are computed once, not at every scale.
 
-    python3 bench/pytorch_transformer.py make DIR WIDTH DEPTH HEADS PN [half]   writes infinity.pth and inputs.pth
+    python3 bench/pytorch_transformer.py make DIR WIDTH DEPTH HEADS PN [half] [text=CHANNELS]   writes infinity.pth and inputs.pth
     python3 bench/pytorch_transformer.py run DIR                         draws once, prints seconds and keeps the logits
 
 One layer by itself, for bench/layer-against-pytorch.ts:
@@ -26,7 +26,7 @@ SIDES = [1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64]
 SCALES = {"0.06M": 7, "0.25M": 10, "0.60M": 12, "1M": 13}
 
 
-def make(folder, width, depth, heads, pn, dtype=torch.float32):
+def make(folder, width, depth, heads, pn, dtype=torch.float32, text_channels=TEXT_CHANNELS):
     """Random weights of a scale that keeps the hidden state near 1 through all layers; made on a GPU where there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     g = torch.Generator(device).manual_seed(0)
@@ -37,7 +37,7 @@ def make(folder, width, depth, heads, pn, dtype=torch.float32):
     def vector(*shape):
         return 0.1 * torch.randn(*shape, generator=g, device=device)
 
-    C, T = width, TEXT_CHANNELS
+    C, T = width, text_channels
     state = {
         "cfg_uncond": vector(512, T), "pos_start": vector(1, 1, C), "text_norm.weight": 1 + vector(T),
         "text_proj_for_sos.ca.mat_q": vector(1, T // 128, C // (T // 128)), "text_proj_for_sos.ca.v_bias": vector(C),
@@ -67,7 +67,7 @@ def make(folder, width, depth, heads, pn, dtype=torch.float32):
     sides = SIDES[: SCALES[pn]]
     g = torch.Generator().manual_seed(0)
     inputs = {f"bits.{k}": torch.randint(0, 2, (1, s, s, BITS), generator=g).to(torch.uint8) for k, s in enumerate(sides)}
-    inputs["text"] = torch.randn(TEXT_TOKENS, TEXT_CHANNELS, generator=g) * 0.3
+    inputs["text"] = torch.randn(TEXT_TOKENS, text_channels, generator=g) * 0.3
     torch.save(inputs, f"{folder}/inputs.pth")
 
 
@@ -219,7 +219,9 @@ def run_layer(folder):
 if __name__ == "__main__":
     command, folder, *sizes = sys.argv[1:]
     if command == "make":
-        make(folder, *(int(size) for size in sizes[:3]), sizes[3], torch.float16 if "half" in sizes else torch.float32)
+        dtype = torch.float16 if "half" in sizes else torch.float32
+        text = [int(size.removeprefix("text=")) for size in sizes if size.startswith("text=")]
+        make(folder, *(int(size) for size in sizes[:3]), sizes[3], dtype, *text)
     elif command == "make-layer":
         make_layer(folder, *(int(size) for size in sizes))
     elif command == "run-layer":

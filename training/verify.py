@@ -101,11 +101,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--published", required=True, help="checkout of the published code")
-    parser.add_argument("--out", default="verify.png", help="pictures that the published code drew")
+    parser.add_argument("--out", default="build/verify.png", help="pictures that the published code drew")
     parser.add_argument("--guidance", type=float, default=3.0)
     args = parser.parse_args()
     stand_ins.install(args.published)
     errors, images = compare(args.folder, PROMPTS, args.guidance)
+    os.makedirs(os.path.dirname(args.out) or ".", exist_ok=True)
     scene.save_grid(images, args.out)
     for name, error in errors.items():
         print(f"{name}: {error:.3g}, at most {LIMITS[name]:.3g}")

@@ -87,7 +87,7 @@ export interface RefinerDecay {
 /**
  * The fewest windows that refiners keep, where the budget has that many: at 4 % of 2B's history, the smallest budget in the
  * paper, the part of {@link publishedDecay} comes to 82 tokens. In smaller histories it would be little more than the window,
- * and next to nothing would be chosen (`docs/LOG.md`: 4 dB at 61 tokens a layer).
+ * and next to nothing would be chosen (`docs/LOG.md`: 4 dB at 62 tokens a layer).
  */
 const LEAST_WINDOWS = 5;
 

@@ -13,9 +13,9 @@
  * - `reference`, the code: the window's queries are the bare product with the query matrix, without bias, normalisation or
  *   rotation, a key's score is the sum of raw logits over √dim, and it is pooled by the largest of 5 neighbours. A map
  *   that is smaller than the window's grid is observed by the last 16 tokens.
- * - `paper`, Eq. 5: the queries that attention uses, attention weights, the mean of 5 neighbours. This is the default: on a
- *   trained model it was 1.25 dB nearer to the full cache at 20 % and as near at 40 %, though 0.5 dB further away at 10 %,
- *   where the window was more than half of what stayed (docs/LOG.md).
+ * - `paper`, Eq. 5: the queries that attention uses, attention weights, the mean of 5 neighbours. This is the default: on the
+ *   model that ships it is 2 dB nearer to the full cache at 10 % (docs/QUALITY.md). Where the window is more than half of
+ *   what stays it can be further away (docs/LOG.md).
  *
  * Where we differ from both: maps that are not square have a window of patch centres as well, nothing is cached for the last
  * scale, and nothing survives an image.
