@@ -4,6 +4,7 @@
  */
 import { OptionError } from "../errors.js";
 import { historyTokens, type MapSize } from "./maps.js";
+import { FINE_TOKENS } from "./memory.js";
 
 /** A budget before it is known what model and schedule it is for. */
 export type Amount =
@@ -82,6 +83,8 @@ export interface AmountTask {
   readonly maps: readonly MapSize[];
   /** Bytes of one token in all layers and rows; needed for an amount in bytes. */
   readonly bytesPerToken?: number;
+  /** Bytes that each of the first {@link FINE_TOKENS} tokens takes on top. Default 0. */
+  readonly fineBytes?: number | undefined;
 }
 
 /**
@@ -90,16 +93,16 @@ export interface AmountTask {
  *
  * @throws OptionError for less than one token
  */
-export function resolveAmount(amount: Amount, { maps, bytesPerToken }: AmountTask): number {
-  const history = historyTokens(maps);
-  const tokens = amountInTokens(amount, history, bytesPerToken);
+export function resolveAmount(amount: Amount, task: AmountTask): number {
+  const history = historyTokens(task.maps);
+  const tokens = amountInTokens(amount, history, task);
   if (tokens < 1) {
     throw new OptionError(`budget ${written(amount)}: not a single one of the ${history} tokens of a layer`);
   }
   return Math.min(tokens, history);
 }
 
-function amountInTokens(amount: Amount, history: number, bytesPerToken: number | undefined): number {
+function amountInTokens(amount: Amount, history: number, { bytesPerToken, fineBytes = 0 }: AmountTask): number {
   switch (amount.kind) {
     case "share":
       return shareInTokens(amount.share, history);
@@ -109,7 +112,10 @@ function amountInTokens(amount: Amount, history: number, bytesPerToken: number |
       if (bytesPerToken === undefined || !(bytesPerToken > 0)) {
         throw new OptionError(`budget ${written(amount)}: memory says nothing without the bytes of a token`);
       }
-      return Math.floor(amount.bytes / bytesPerToken);
+      return Math.max(
+        Math.min(FINE_TOKENS, Math.floor(amount.bytes / (bytesPerToken + fineBytes))),
+        Math.floor((amount.bytes - FINE_TOKENS * fineBytes) / bytesPerToken),
+      );
   }
 }
 

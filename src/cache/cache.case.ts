@@ -15,7 +15,7 @@ import { givenScores, mergeTokens, selectPositions, type Lane } from "./oracle.j
 import type { MakePolicy } from "./plan.case.js";
 import { full } from "./policies/full.js";
 import { byHead, type CacheRun, type Plan, type Policy, type Scored } from "./policy.js";
-import { bytesPerToken, type StorageType } from "./storage.js";
+import { bytesOfFine, bytesPerToken, FINE_TOKENS, type StorageType } from "./storage.js";
 
 /** Two layers of two heads; √4 is a power of two, so that dividing by it is exact. */
 const SMALL = { layers: 2, heads: 2, dim: 4 };
@@ -86,7 +86,11 @@ class Workbench {
   rowOf(steps: readonly Step[], row: number): unknown {
     const { heads } = this.slots;
     const part = <T>(lanes: readonly T[]): T[] => lanes.slice(row * heads, (row + 1) * heads);
-    return steps.map(({ kept, lanes }) => ({ kept: kept && JSON.stringify(part(kept)), held: hex(part(lanes)) }));
+    return steps.map(({ kept, lanes, fine }) => ({
+      kept: kept && JSON.stringify(part(kept)),
+      held: hex(part(lanes)),
+      fine: hex(part(fine)),
+    }));
   }
 }
 
@@ -125,7 +129,7 @@ export function cacheSuite(make: MakePolicy, storage: StorageType): void {
           cache.dispose();
           expect(cache.bytes).toBe(0);
         }
-        const contents = ({ steps }: typeof host): string[] => steps.map(({ lanes }) => hex(lanes));
+        const contents = ({ steps }: typeof host): string[] => steps.map(held);
         expect(contents(device)).toEqual(contents(host));
       }));
 
@@ -143,13 +147,17 @@ export function cacheSuite(make: MakePolicy, storage: StorageType): void {
       onBench("100%", async (bench) => {
         const { steps } = await bench.draw([0, 1]);
         const { steps: everything } = await bench.draw([0, 1], { plan: bench.fullPlan });
-        expect(steps.map(({ lanes }) => hex(lanes))).toEqual(everything.map(({ lanes }) => hex(lanes)));
+        expect(steps.map(held)).toEqual(everything.map(held));
       }));
   });
 }
 
 function hex(lanes: readonly Buffer[]): string {
   return Buffer.concat(lanes).toString("hex");
+}
+
+function held({ lanes, fine }: Step): string {
+  return hex([...lanes, ...fine]);
 }
 
 /**
@@ -162,7 +170,7 @@ function expectOracle({ plan, slots }: Workbench, steps: readonly Step[], everyt
   // Of every slot and lane: which tokens of the whole history are in the cache, and what they were given.
   const held = Array.from({ length: layers }, () => Array.from({ length: heads }, (): number[] => []));
   const given = Array.from({ length: layers }, () => Array.from({ length: heads }, (): number[] => []));
-  for (const { scale, layer, observed, kept, lanes } of steps) {
+  for (const { scale, layer, observed, kept, lanes, fine } of steps) {
     const first = sum(plan.fresh.slice(0, scale));
     const eviction = plan.evictions[scale]![layer]!;
     for (let lane = 0; lane < heads; lane++) {
@@ -181,10 +189,25 @@ function expectOracle({ plan, slots }: Workbench, steps: readonly Step[], everyt
       const bytes = stored[layer]!.lanes[lane]!;
       const each = bytes.length / (stored[layer]!.keys.length / (heads * dim));
       const expected = Buffer.concat(stays.map((token) => bytes.subarray(token * each, (token + 1) * each)));
-      expect(lanes[lane]!.equals(expected), `scale ${scale}, layer ${layer}, lane ${lane}`).toBe(true);
+      const where = `scale ${scale}, layer ${layer}, lane ${lane}`;
+      expect(lanes[lane]!.equals(expected), where).toBe(true);
+      expect(fine[lane]!.equals(fineOf(stored[layer]!.fine[lane]!, stays)), where).toBe(true);
       held[layer]![lane] = stays;
     }
   }
+}
+
+/**
+ * The second bytes of the first tokens of a cache, given those of the first of all there ever were: a token that was not one
+ * of these has none, 0, wherever it comes to lie.
+ */
+function fineOf(all: Buffer, stays: readonly number[]): Buffer {
+  const each = all.length / FINE_TOKENS;
+  return Buffer.concat(
+    stays
+      .slice(0, FINE_TOKENS)
+      .map((token) => (token < FINE_TOKENS ? all.subarray(token * each, (token + 1) * each) : Buffer.alloc(each))),
+  );
 }
 
 /**
@@ -275,17 +298,19 @@ function expectAccount(
   const scores = plan.scoring?.cumulative ? number : 0;
   // New tokens come as float32, whatever they are stored as.
   const fresh = rows * bytesPerToken("fp32", slots.heads, slots.dim);
+  const fine = (tokens: number): number => rows * bytesOfFine(storage, slots.heads, slots.dim, tokens);
   const layers = new Array<number>(slots.layers).fill(0);
   const held = new Array<number>(slots.layers).fill(0);
   const peaks = { held: 0, during: 0 };
   for (const { scale, layer, bytes, layerBytes, arrayBytes } of steps) {
     const during = sum(held) + plan.fresh[scale]! * fresh;
-    layers[layer] = plan.lengths[scale]![layer]! * stored;
-    held[layer] = plan.lengths[scale]![layer]! * (stored + scores);
+    const length = plan.lengths[scale]![layer]!;
+    layers[layer] = length * stored + fine(length);
+    held[layer] = length * (stored + scores) + fine(length);
     expect([bytes, layerBytes]).toEqual([sum(held), layers[layer]]);
     // An array may have room for what is to come, never for what the plan does not keep.
-    const most = Math.max(...plan.lengths.slice(scale).map((lengths) => lengths[layer]!)) * stored;
-    expect(arrayBytes).toBeLessThanOrEqual(most);
+    const most = Math.max(...plan.lengths.slice(scale).map((lengths) => lengths[layer]!));
+    expect(arrayBytes).toBeLessThanOrEqual(most * stored + fine(most));
     peaks.held = Math.max(peaks.held, bytes);
     peaks.during = Math.max(peaks.during, during, bytes);
   }

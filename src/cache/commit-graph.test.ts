@@ -18,7 +18,7 @@ import { buildAppend, buildKeep, buildNarrow, buildSelect } from "./commit-graph
 import type { CommitShape } from "./lanes.js";
 import { givenScores } from "./oracle.js";
 import type { Scored, Scoring } from "./policy.js";
-import { STORAGE_TYPES } from "./storage.js";
+import { FINE_TOKENS, fineKnown, STORAGE_TYPES } from "./storage.js";
 import { roundSizes } from "./unlike-graph.js";
 
 interface Cache extends CommitShape {
@@ -59,34 +59,45 @@ function numbers(cache: Cache, tokens: number, phase: number): Tensor {
 async function storedCache(cache: Cache): Promise<{ stored: Tensors; feeds: Tensors }> {
   const { cached, fresh } = cache;
   const [k, v] = [numbers(cache, cached + fresh, 1), numbers(cache, cached + fresh, 2)];
-  const narrowed = async (): Promise<Tensors> => runModel(await buildNarrow(cache), { new_k: k, new_v: v });
+  /** Of tokens behind `past` others, all that ever came. */
+  const fineFeed = (past: number, tokens: number): Tensors => {
+    const known = fineKnown(past, past, tokens);
+    return cache.storage === "int8" ? { new_fine: float32(known, [known.length, 1, 1, 1]) } : {};
+  };
+  const all = { new_k: k, new_v: v, ...fineFeed(0, cached + fresh) };
+  const narrowed = async (): Promise<Tensors> => runModel(await buildNarrow(cache), all);
   const stored = cache.storage === "fp32" ? { kept_k: k, kept_v: v } : await narrowed();
   const feeds: Record<string, Tensor> = {
     new_k: tokensOf(k, cached, cached + fresh),
     new_v: tokensOf(v, cached, cached + fresh),
+    ...fineFeed(cached, fresh),
   };
   for (const [name, tensor] of Object.entries(stored)) {
-    feeds[name.replace("kept", "past")] = tokensOf(tensor, 0, cached);
+    feeds[name.replace("kept", "past")] = tokensOf(tensor, 0, Math.min(cached, tensor.dims[0]!));
   }
   return { stored, feeds };
 }
 
-/** Expects of every output the tokens at `positions` [lane][kept], to the bit, with their values and int8's scales. */
+/**
+ * Expects of every output the tokens at `positions` [lane][kept], to the bit, with their values and int8's scales. Of second
+ * bytes there are as many as first tokens stay; a token that had none has 0.
+ */
 function expectKept(found: Tensors, stored: Tensors, positions: readonly (readonly number[])[]): void {
   const lanes = positions.length;
   const kept = positions[0]!.length;
   for (const [name, all] of Object.entries(stored)) {
+    const places = name.endsWith("_fine") ? Math.min(kept, FINE_TOKENS) : kept;
     const elements = Array.from(all.data as ArrayLike<number>);
     const each = elements.length / all.dims[0]! / lanes;
     const row = (place: number, lane: number): number[] => {
       const start = (positions[lane]![place]! * lanes + lane) * each;
-      return elements.slice(start, start + each);
+      return start < elements.length ? elements.slice(start, start + each) : new Array<number>(each).fill(0);
     };
-    const expected = Array.from({ length: kept * lanes }, (_, i) => row(Math.floor(i / lanes), i % lanes)).flat();
+    const expected = Array.from({ length: places * lanes }, (_, i) => row(Math.floor(i / lanes), i % lanes)).flat();
     expect({ name, type: found[name]?.type, dims: found[name]?.dims }).toEqual({
       name,
       type: all.type,
-      dims: [kept, ...all.dims.slice(1)],
+      dims: [places, ...all.dims.slice(1)],
     });
     expect(Array.from(found[name]!.data as ArrayLike<number>)).toEqual(expected);
   }
@@ -172,7 +183,7 @@ describe("buildSelect", () => {
     const positions = positionsOf(chosen!);
 
     // The graph judges keys as attention will read them: widened from their stored form.
-    const keys = widened(stored.kept_k!, stored.kept_k_scale);
+    const keys = widened(stored.kept_k!, stored.kept_k_scale, stored.kept_k_fine);
     for (let lane = 0; lane < lanes; lane++) {
       const queries = laneOf(values(observed), lane, lanes, dim);
       const before = scoring.cumulative ? [...earlier.subarray(lane * cached, (lane + 1) * cached)] : undefined;
@@ -248,7 +259,9 @@ describe("buildSelect", () => {
         const found = await runModel(await buildSelect(atOnce, scoring), given);
         expect(positionsOf(found.positions!)).toEqual(positionsOf(looped.positions!));
         for (const name of ["kept_k", "kept_v"]) {
-          const [a, b] = [found, looped].map((kept) => widened(kept[name]!, kept[`${name}_scale`]));
+          const [a, b] = [found, looped].map((kept) =>
+            widened(kept[name]!, kept[`${name}_scale`], kept[`${name}_fine`]),
+          );
           // Sums of at most 40 numbers up to 1, in another order; int8 may round to the next step.
           expect(Math.max(...a!.map((value, i) => Math.abs(value - b![i]!)))).toBeLessThan(
             cache.storage === "int8" ? 1 / 100 : 2e-3,

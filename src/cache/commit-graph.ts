@@ -9,13 +9,14 @@ import * as op from "../graph/ops/index.js";
 import { biasByLane, byLane, unitKeys, type Commit, type CommitShape, type JudgedTokens } from "./lanes.js";
 import { mergeAway } from "./merge-graph.js";
 import type { Scoring } from "./policy.js";
-import { narrow, STORED_ELEMENT, storedInput, type Stored } from "./storage.js";
+import { FINE_TOKENS, narrow, STORED_ELEMENT, storedInput, type FinePlaces, type Stored } from "./storage.js";
 import { chooseUnlike } from "./unlike-graph.js";
 
 /**
  * Narrows new tokens to fp16 or int8; fp32 needs no graph, it is stored as it comes. Inputs `new_k`, `new_v`
- * [tokens, rows, C]; outputs `kept_k`, `kept_v` in the stored type, for int8 `kept_k_scale`, `kept_v_scale`
- * [tokens, rows, heads], and where tokens may be merged `kept_k_bias` [tokens, rows, heads].
+ * [tokens, rows, C], and for int8 `new_fine` [places, 1, 1, 1], which of them have a second byte. Outputs `kept_k`, `kept_v` in
+ * the stored type, for int8 `kept_k_scale`, `kept_v_scale` [tokens, rows, heads] and `kept_k_fine`, `kept_v_fine` [places, rows,
+ * C], and where tokens may be merged `kept_k_bias` [tokens, rows, heads].
  */
 export function buildNarrow(shape: CommitShape): Promise<GraphModel> {
   const commit = begin("narrow", shape);
@@ -24,8 +25,8 @@ export function buildNarrow(shape: CommitShape): Promise<GraphModel> {
 }
 
 /**
- * Keeps given positions. Inputs: `past_k`, `past_v` [past, rows, C] as stored (with scales and bias), `new_k`, `new_v`
- * [tokens, rows, C]; `positions` [kept, lanes]; `lanes` [lanes], 0, 1, 2 and so on. Outputs as {@link buildNarrow}.
+ * Keeps given positions. Inputs: `past_k`, `past_v` [past, rows, C] as stored (with what belongs to them), `new_k`, `new_v`
+ * [tokens, rows, C] and `new_fine` as for {@link buildNarrow}; `positions` [kept, lanes]; `lanes` [lanes], 0, 1, 2 and so on. Outputs as {@link buildNarrow}.
  */
 export function buildKeep(shape: CommitShape): Promise<GraphModel> {
   const commit = begin("keep", shape);
@@ -108,12 +109,20 @@ function begin(name: string, shape: CommitShape): Commit {
 }
 
 /** The scale's own tokens in their stored form; each stands for itself alone, ln 1 = 0. */
-function fresh({ g, storage, heads, dim, width, merging }: Commit, name: "k" | "v"): Stored {
+function fresh(commit: Commit, name: "k" | "v"): Stored {
+  const { g, storage, heads, dim, width, merging } = commit;
   const input = g.input(`new_${name}`, "float32", ["tokens", "rows", width]);
-  const stored = narrow(g, storage, input, dim);
+  const stored = narrow(g, storage, input, dim, finePlaces(commit));
   if (!merging || name === "v") return stored;
   const tokensAndRows = op.Slice(g, op.Shape(g, input), 0, 0, 2);
   return { ...stored, bias: op.Expand(g, g.scalar(0), op.Concat(g, [tokensAndRows, g.ints([heads])], 0)) };
+}
+
+/** Which new tokens have a second byte, for int8; see `fineKnown`. */
+function finePlaces({ g, storage }: Commit): FinePlaces | undefined {
+  if (storage !== "int8") return undefined;
+  const known = g.shared("known", () => g.input("new_fine", "float32", ["places", 1, 1, 1]));
+  return { known, count: op.Slice(g, op.Shape(g, known), 0, 0, 1) };
 }
 
 /** The cached tokens and the scale's own behind them, in their stored form. */
@@ -125,6 +134,7 @@ function join(commit: Commit, name: "k" | "v"): Stored {
   return {
     data: op.Concat(commit.g, [past.data, own.data], 0),
     scale: both(past.scale, own.scale),
+    fine: both(past.fine, own.fine),
     bias: both(past.bias, own.bias),
   };
 }
@@ -159,18 +169,29 @@ function tableEntries({ g }: Commit, positions: Value): Value {
 }
 
 /** Copies those rows of the table out. */
-function pick({ g, width, dim, heads }: Commit, { data, scale, bias }: Stored, entries: Value): Stored {
+function pick(commit: Commit, { data, scale, fine, bias }: Stored, entries: Value): Stored {
+  const { g, width, dim, heads } = commit;
   const rows = (table: Value, columns: number): Value => op.Gather(g, op.Reshape(g, table, [-1, columns]), entries);
   const byHead = (table: Value): Value => op.Reshape(g, rows(table, 1), [0, -1, heads]);
   return {
     data: op.Reshape(g, rows(data, dim), [0, -1, width]),
     scale: scale && byHead(scale),
+    fine: fine && pickFine(commit, fine, op.Slice(g, entries, 0, 0, FINE_TOKENS)),
     bias: bias && byHead(bias),
   };
 }
 
-function emit({ g, storage, width, heads }: Commit, name: "k" | "v", { data, scale, bias }: Stored): void {
+/** The second byte of the first tokens that stay; of those that have none it is 0. */
+function pickFine({ g, width, dim }: Commit, fine: Value, entries: Value): Value {
+  const none = g.constant("int8", [1, dim], new Int8Array(dim));
+  const table = op.Concat(g, [op.Reshape(g, fine, [-1, dim]), none], 0);
+  const last = op.Sub(g, op.Slice(g, op.Shape(g, table), 0, 0, 1), g.ints([1]));
+  return op.Reshape(g, op.Gather(g, table, op.Min(g, entries, last)), [0, -1, width]);
+}
+
+function emit({ g, storage, width, heads }: Commit, name: "k" | "v", { data, scale, fine, bias }: Stored): void {
   g.output(`kept_${name}`, data, STORED_ELEMENT[storage], ["kept", "rows", width]);
   if (scale) g.output(`kept_${name}_scale`, scale, "float32", ["kept", "rows", heads]);
+  if (fine) g.output(`kept_${name}_fine`, fine, "int8", ["fine", "rows", width]);
   if (bias) g.output(`kept_${name}_bias`, bias, "float32", ["kept", "rows", heads]);
 }

@@ -5,7 +5,14 @@
 import type { Tensors } from "../runtime/session.js";
 import { float32, int64, type Tensor } from "../runtime/tensor.js";
 import type { Committer } from "./committer.js";
-import { CacheAccount, type CachePeak, type CacheShape, type KeptPositions, type KvCache } from "./kv-cache.js";
+import {
+  CacheAccount,
+  fineFeeds,
+  type CachePeak,
+  type CacheShape,
+  type KeptPositions,
+  type KvCache,
+} from "./kv-cache.js";
 import { emptyArray, storedTensor } from "./stored-tensor.js";
 
 /** A cache on a device; see the file's head. */
@@ -76,7 +83,7 @@ export class DeviceCache implements KvCache {
   private carryOut(slot: number, scale: number, { new_k, new_v, ...outputs }: Tensors): Promise<Tensors> {
     const { plan } = this.shape;
     const eviction = plan.evictions[scale]![slot]!;
-    const feeds = { ...this.slots[slot]!, new_k: new_k!, new_v: new_v! };
+    const feeds = { ...this.slots[slot]!, new_k: new_k!, new_v: new_v!, ...fineFeeds(this.shape, slot, scale) };
     switch (eviction.kind) {
       case "none":
         return this.committer.append(feeds, undefined);
@@ -101,6 +108,9 @@ export class DeviceCache implements KvCache {
 function emptySlot({ rows, heads, dim, storage, merging }: CacheShape): Tensors {
   const data = (): Tensor => storedTensor(emptyArray(storage, 0), [0, rows, heads * dim]);
   const byHead = (): Tensor => float32(new Float32Array(0), [0, rows, heads]);
-  const scales = storage === "int8" ? { past_k_scale: byHead(), past_v_scale: byHead() } : {};
-  return { past_k: data(), past_v: data(), ...scales, ...(merging && { past_k_bias: byHead() }) };
+  const ofInt8 = storage === "int8" && {
+    ...{ past_k_scale: byHead(), past_v_scale: byHead() },
+    ...{ past_k_fine: data(), past_v_fine: data() },
+  };
+  return { past_k: data(), past_v: data(), ...ofInt8, ...(merging && { past_k_bias: byHead() }) };
 }

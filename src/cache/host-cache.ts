@@ -5,16 +5,28 @@
  * all layers share.
  */
 import type { Tensors } from "../runtime/session.js";
-import { float32, int64, type Tensor } from "../runtime/tensor.js";
+import { float32, int64, int8, type Tensor } from "../runtime/tensor.js";
 import type { Committer } from "./committer.js";
-import { CacheAccount, type CachePeak, type CacheShape, type KeptPositions, type KvCache } from "./kv-cache.js";
+import {
+  CacheAccount,
+  fineFeeds,
+  type CachePeak,
+  type CacheShape,
+  type KeptPositions,
+  type KvCache,
+} from "./kv-cache.js";
 import type { Eviction, Scored } from "./policy.js";
+import { fineTokens } from "./storage.js";
 import { emptyArray, storedTensor, type StoredData } from "./stored-tensor.js";
 
-/** Keys or values of one slot: [room, rows, C]; for int8 scales and, where tokens are merged, bias [room, rows, heads]. */
+/**
+ * Keys or values of one slot: [room, rows, C]; for int8 scales [room, rows, heads] and the first tokens' second bytes; where
+ * tokens are merged, bias [room, rows, heads].
+ */
 interface StoredArray {
   readonly data: StoredData;
   readonly scale?: Float32Array | undefined;
+  readonly fine?: Int8Array | undefined;
   /** New tokens stand for themselves alone, and ln 1 is what an array holds at first. */
   readonly bias?: Float32Array | undefined;
 }
@@ -111,7 +123,7 @@ export class HostCache implements KvCache {
       if (!this.growsInPlace(eviction)) {
         this.makeRoom(slot, scale);
         await this.committer.narrow(
-          this.freshFeeds(slot, fresh),
+          this.freshFeeds(slot, scale),
           this.keptViews(this.slots[slot]!, state.tokens, fresh),
         );
       }
@@ -120,7 +132,7 @@ export class HostCache implements KvCache {
     }
     const next = this.allocate(this.roomFrom(slot, scale), this.shape.plan.lengths[scale]![slot]);
     const into = this.keptViews(next, 0, next.tokens);
-    const feeds = { ...this.past(slot), ...this.freshFeeds(slot, fresh) };
+    const feeds = { ...this.past(slot), ...this.freshFeeds(slot, scale) };
     const kept =
       eviction.kind === "fixed"
         ? await this.keepFixed(feeds, eviction.positions, into)
@@ -192,6 +204,7 @@ export class HostCache implements KvCache {
     const next = this.allocate(this.roomFrom(slot, scale), old.tokens);
     for (const name of NAMES) {
       next[name].data.set(old[name].data);
+      if (old[name].fine) next[name].fine?.set(old[name].fine);
       if (old[name].scale) next[name].scale?.set(old[name].scale);
       if (old[name].bias) next[name].bias?.set(old[name].bias);
     }
@@ -204,6 +217,7 @@ export class HostCache implements KvCache {
     const array = (biased = false): StoredArray => ({
       data: emptyArray(storage, room * rows * this.width),
       scale: storage === "int8" ? byHead() : undefined,
+      fine: storage === "int8" ? new Int8Array(fineTokens(room) * rows * this.width) : undefined,
       bias: biased ? byHead() : undefined,
     });
     const scores = plan.scoring?.cumulative ? new Float32Array(tokens * rows * heads) : undefined;
@@ -225,26 +239,37 @@ export class HostCache implements KvCache {
     >;
   }
 
-  /** Tokens `start` to `start + tokens` of an array as tensors: the values under `name`, scales and bias beside them. */
+  /** Tokens `start` to `start + tokens` of an array as tensors: the values under `name`, what else there is beside them. */
   private views(
-    { data, scale, bias }: StoredArray,
+    { data, scale, fine, bias }: StoredArray,
     start: number,
     tokens: number,
     name: string,
   ): Record<string, Tensor> {
     const { rows, heads } = this.shape;
+    const end = start + tokens;
     const part = <A extends StoredData>(array: A, columns: number): A =>
-      array.subarray(start * rows * columns, (start + tokens) * rows * columns) as A;
+      array.subarray(start * rows * columns, end * rows * columns) as A;
+    const [fineStart, fineEnd] = [fineTokens(start), fineTokens(end)];
+    const finePart = (array: Int8Array): Tensor =>
+      int8(array.subarray(fineStart * rows * this.width, fineEnd * rows * this.width), [
+        fineEnd - fineStart,
+        rows,
+        this.width,
+      ]);
     const byHead = (array: Float32Array): Tensor => float32(part(array, heads), [tokens, rows, heads]);
     return {
       [name]: storedTensor(part(data, this.width), [tokens, rows, this.width]),
       ...(scale && { [`${name}_scale`]: byHead(scale) }),
+      ...(fine && { [`${name}_fine`]: finePart(fine) }),
       ...(bias && { [`${name}_bias`]: byHead(bias) }),
     };
   }
 
-  private freshFeeds(slot: number, fresh: number): Tensors {
-    return { new_k: this.scratchView(slot, "k", fresh), new_v: this.scratchView(slot, "v", fresh) };
+  private freshFeeds(slot: number, scale: number): Tensors {
+    const fresh = this.freshTokens(scale);
+    const [new_k, new_v] = NAMES.map((name) => this.scratchView(slot, name, fresh)) as [Tensor, Tensor];
+    return { new_k, new_v, ...fineFeeds(this.shape, slot, scale) };
   }
 
   private scratchView(slot: number, name: "k" | "v", fresh: number): Tensor {

@@ -4,9 +4,9 @@
  * (`device-cache.ts`). Cached keys are normalised and rotated.
  */
 import type { Tensors } from "../runtime/session.js";
-import type { Tensor } from "../runtime/tensor.js";
+import { float32, type Tensor } from "../runtime/tensor.js";
 import type { Plan } from "./policy.js";
-import { bytesPerToken, type StorageType } from "./storage.js";
+import { bytesOfFine, bytesPerToken, fineKnown, type StorageType } from "./storage.js";
 
 /** Sizes of a cache. */
 export interface CacheShape {
@@ -38,7 +38,7 @@ export type KeptPositions = readonly (readonly number[] | undefined)[];
 export interface KvCache {
   /** How many scales it takes the tokens of: all but the last, on which none looks back. */
   readonly scales: number;
-  /** The inputs of a layer's graph that the cache provides: `past_k`, `past_v`, their scales and bias, `observers`. */
+  /** The inputs of a layer's graph that the cache provides: `past_k`, `past_v`, what belongs to them, `observers`. */
   feeds(layer: number, scale: number): Tensors;
   /** Where the layer's graph writes what the cache takes from it; undefined where the device allocates all outputs. */
   outputs(layer: number, scale: number): Readonly<Record<string, Tensor | null>> | undefined;
@@ -76,7 +76,7 @@ export class CacheAccount {
     const { rows, heads, dim, together = 1 } = this.shape;
     const waiting = together - (slot % together);
     const during = this.held + waiting * rows * fresh * bytesPerToken("fp32", heads, dim);
-    this.held += rows * (tokens - (this.tokens[slot] ?? 0)) * heldPerToken(this.shape);
+    this.held += rows * (heldBytes(this.shape, tokens) - heldBytes(this.shape, this.tokens[slot] ?? 0));
     this.tokens[slot] = tokens;
     this.peakHeld = Math.max(this.peakHeld, this.held);
     this.peakDuring = Math.max(this.peakDuring, during, this.held);
@@ -98,16 +98,22 @@ export class CacheAccount {
 }
 
 /**
- * Bytes that one token of a slot takes in one row: its key and value and, by head, its score where scores add up, and for
- * how many it stands where tokens are merged.
+ * Bytes that a slot's tokens take in one row: keys and values and, by head, their scores where scores add up, and for how
+ * many each stands where tokens are merged.
  */
-export function heldPerToken({
-  storage,
-  heads,
-  dim,
-  plan,
-  merging,
-}: Pick<CacheShape, "storage" | "heads" | "dim" | "plan" | "merging">): number {
+export function heldBytes(
+  { storage, heads, dim, plan, merging }: Pick<CacheShape, "storage" | "heads" | "dim" | "plan" | "merging">,
+  tokens: number,
+): number {
   const numbers = (plan.scoring?.cumulative ? 1 : 0) + (merging ? 1 : 0);
-  return bytesPerToken(storage, heads, dim) + heads * numbers * Float32Array.BYTES_PER_ELEMENT;
+  const each = bytesPerToken(storage, heads, dim) + heads * numbers * Float32Array.BYTES_PER_ELEMENT;
+  return tokens * each + bytesOfFine(storage, heads, dim, tokens);
+}
+
+/** What commit graphs of an int8 cache have to know of a scale's tokens: `new_fine`, which of them have a second byte. */
+export function fineFeeds({ storage, plan }: CacheShape, slot: number, scale: number): Tensors {
+  if (storage !== "int8") return {};
+  const before = plan.fresh.slice(0, scale).reduce((sum, fresh) => sum + fresh, 0);
+  const known = fineKnown(plan.lengths[scale - 1]?.[slot] ?? 0, before, plan.fresh[scale]!);
+  return { new_fine: float32(known, [known.length, 1, 1, 1]) };
 }

@@ -19,7 +19,7 @@ import {
   type Commit,
   type JudgedTokens,
 } from "./lanes.js";
-import { narrow, type Stored } from "./storage.js";
+import { FINE_TOKENS, narrow, type Stored } from "./storage.js";
 
 /** No position. */
 const NOWHERE = -1;
@@ -48,7 +48,7 @@ export function mergeAway(
   const [k, v, count, score] = op.Split(g, sums, 2, [dim, dim, 1, 1]) as [Value, Value, Value, Value];
   const stored = (sum: Value): Stored => {
     const mean = op.Transpose(g, op.Div(g, sum, count), [1, 0, 2]);
-    return narrow(g, storage, op.Reshape(g, mean, [0, -1, width]), dim);
+    return narrow(g, storage, op.Reshape(g, mean, [0, -1, width]), dim, { count: g.ints([FINE_TOKENS]) });
   };
   const bias = op.Reshape(g, op.Transpose(g, op.Log(g, count), [1, 0, 2]), [0, -1, heads]);
   return { keys: { ...stored(k), bias }, values: stored(v), scores: op.Transpose(g, score, [0, 2, 1]) };

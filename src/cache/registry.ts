@@ -74,6 +74,8 @@ export interface PolicyTask {
    * merged. Default 0.
    */
   readonly scoreBytes?: number | undefined;
+  /** Bytes that each of the first tokens takes on top, in all layers and rows. Default 0. */
+  readonly fineBytes?: number | undefined;
   /** The model's own calibration. */
   readonly calibration?: Budget | undefined;
 }
@@ -198,10 +200,10 @@ export function choosePolicy(options: CachePolicyOptions, task: PolicyTask): Cho
   const { make, cumulative, merging } = RECIPES[name];
   const calibration = calibrationFor(options, task);
   checkCalibration({ ...options, calibration: calibration ?? null }, undefined);
-  const { maps, model, tokenBytes, scoreBytes = 0 } = task;
+  const { maps, model, tokenBytes, scoreBytes = 0, fineBytes } = task;
   const amount = typeof budget === "object" ? { kind: "tokens" as const, tokens: budget.base } : parseAmount(budget);
   const bytesPerToken = tokenBytes + ((cumulative ? 1 : 0) + (merging ? 1 : 0)) * scoreBytes;
-  const tokens = resolveAmount(amount, { maps, bytesPerToken });
+  const tokens = resolveAmount(amount, { maps, bytesPerToken, fineBytes });
   const calibrated =
     calibration && fitted(calibration, task, tokens, typeof budget === "object" ? "budget" : "calibration");
   const policy = make({

@@ -7,7 +7,9 @@ import { Cast } from "../graph/ops/index.js";
 import type { Tensors } from "../runtime/session.js";
 import { float16, float32, int8, values, type Tensor } from "../runtime/tensor.js";
 import {
+  bytesOfFine,
   bytesPerToken,
+  fineKnown,
   narrow,
   spreadBasis,
   STORAGE_TYPES,
@@ -28,6 +30,13 @@ describe("bytesPerToken", () => {
     expect(bytesPerToken(storage, heads, 128)).toBe(bytes);
   });
 
+  it("counts the second byte of the first 21 tokens of int8, and of no other type", () => {
+    expect([1, 20, 21, 650].map((tokens) => bytesOfFine("int8", 16, 128, tokens))).toEqual(
+      [1, 20, 21, 21].map((tokens) => tokens * 2 * 2048),
+    );
+    expect(["fp32" as const, "fp16" as const].map((type) => bytesOfFine(type, 16, 128, 650))).toEqual([0, 0]);
+  });
+
   // 32 layers, 16 rows (a batch of 8 with guidance) and 650 tokens a layer: a tenth of the history at 1M.
   it.each<[StorageType, number]>([
     ["fp16", 2600],
@@ -42,23 +51,31 @@ interface Sizes {
   readonly rows: number;
   readonly heads: number;
   readonly dim: number;
+  /** Tokens with a second byte. Default 0. */
+  readonly fine?: number;
 }
 
-/** The stored form of x [tokens, rows, heads · dim]: `data` and, for int8, `scale`. */
-async function store(storage: StorageType, x: Float32Array, { tokens, rows, heads, dim }: Sizes): Promise<Tensors> {
+/** The stored form of x [tokens, rows, heads · dim]: `data` and, for int8, `scale` and the `fine` of so many tokens. */
+async function store(
+  storage: StorageType,
+  x: Float32Array,
+  { tokens, rows, heads, dim, fine: places = 0 }: Sizes,
+): Promise<Tensors> {
   const shape = [tokens, rows, heads * dim];
   if (storage === "fp32") return { data: float32(x, shape) };
   const g = new GraphBuilder("narrow");
-  const { data, scale } = narrow(g, storage, g.input("x", "float32", shape), dim);
+  const count = g.ints([places]);
+  const { data, scale, fine } = narrow(g, storage, g.input("x", "float32", shape), dim, { count });
   g.output("data", data, STORED_ELEMENT[storage], shape);
   if (scale) g.output("scale", scale, "float32", [tokens, rows, heads]);
+  if (fine) g.output("fine", fine, "int8", ["fine", rows, heads * dim]);
   return runGraph(g, { x: float32(x, shape) });
 }
 
 /** What a layer's graph makes of stored keys, as float32 whatever it widened them to. */
 async function read(
   storage: StorageType,
-  { data, scale }: Tensors,
+  { data, scale, fine }: Tensors,
   { heads, dim }: Sizes,
   wanted: "float32" | "float16" = "float32",
 ): Promise<Tensor> {
@@ -67,7 +84,8 @@ async function read(
   // A graph's output must come out of a node, which fp32 needs none of.
   const wide = Cast(g, widen(g, storage, stored, dim, wanted), "float32");
   g.output("wide", wide, "float32", ["tokens", "rows", heads * dim]);
-  const { wide: found } = await runGraph(g, { past_k: data!, ...(scale ? { past_k_scale: scale } : {}) });
+  const ofInt8 = scale && fine ? { past_k_scale: scale, past_k_fine: fine } : {};
+  const { wide: found } = await runGraph(g, { past_k: data!, ...ofInt8 });
   return found!;
 }
 
@@ -79,7 +97,9 @@ const number = fc.oneof(
   fc.float({ min: Math.fround(-1e-33), max: Math.fround(1e-33), noNaN: true }),
 );
 const size = fc.integer({ min: 1, max: 3 });
-const tensors = fc.record({ tokens: size, rows: size, heads: size, dim: fc.constantFrom(2, 4) }).chain((sizes) => {
+const drawnSizes = fc.record({ tokens: size, rows: size, heads: size, dim: fc.constantFrom(2, 4), fine: fc.nat(3) });
+const tensors = drawnSizes.chain((drawn) => {
+  const sizes = { ...drawn, fine: Math.min(drawn.fine, drawn.tokens) };
   const length = sizes.tokens * sizes.rows * sizes.heads * sizes.dim;
   const x = fc.array(number, { minLength: length, maxLength: length }).map((all) => Float32Array.from(all));
   return fc.record({ sizes: fc.constant(sizes), x });
@@ -87,7 +107,7 @@ const tensors = fc.record({ tokens: size, rows: size, heads: size, dim: fc.const
 
 describe("narrow and widen", () => {
   /** The largest error allowed of every element. */
-  type Bounds = (x: Float32Array, stored: Tensors, dim: number) => Float64Array;
+  type Bounds = (x: Float32Array, stored: Tensors, sizes: Sizes) => Float64Array;
 
   async function expectWithin(storage: StorageType, bounds: Bounds): Promise<void> {
     await fc.assert(
@@ -95,8 +115,8 @@ describe("narrow and widen", () => {
         const stored = await store(storage, x, sizes);
         const wide = await read(storage, stored, sizes);
         expect(wide.dims).toEqual([sizes.tokens, sizes.rows, sizes.heads * sizes.dim]);
-        expectClose(values(wide), widened(stored.data!, stored.scale), sizes.dim);
-        const allowed = bounds(x, stored, sizes.dim);
+        expectClose(values(wide), widened(stored.data!, stored.scale, stored.fine), sizes.dim);
+        const allowed = bounds(x, stored, sizes);
         const excess = values(wide).map((value, i) => Math.abs(value - x[i]!) - allowed[i]!);
         expect(Math.max(...excess)).toBeLessThanOrEqual(0);
       }),
@@ -123,12 +143,12 @@ describe("narrow and widen", () => {
 
   // Every coefficient is off by at most half a scale, so a head by √dim of it in length, and none of its channels by more.
   // Rounding in float32, of sums and of quotients up to 127, adds less than 2⁻¹⁴ of a scale.
-  it("int8 is off by at most half its head's scale times √dim, and heads of zeros are exact", async () => {
-    await expectWithin("int8", (x, { scale }, dim) =>
+  it("int8 is off by at most half its head's scale times √dim, with a second byte by a 254th of that, and heads of zeros are exact", async () => {
+    await expectWithin("int8", (x, { scale, fine }, { dim }) =>
       Float64Array.from(x, (_, i) => {
         const head = Math.floor(i / dim);
         if (x.subarray(head * dim, (head + 1) * dim).every((value) => value === 0)) return 0;
-        return values(scale!)[head]! * Math.sqrt(dim) * (0.5 + 2 ** -14);
+        return values(scale!)[head]! * Math.sqrt(dim) * ((i < fine!.size ? 1 / 254 : 1) / 2 + 2 ** -14);
       }),
     );
   });
@@ -150,11 +170,16 @@ describe("narrow and widen", () => {
   });
 
   it("int8 keeps what it stored when it is narrowed again", async () => {
-    const sizes = { tokens: 40, rows: 2, heads: 3, dim: 48 };
+    const sizes = { tokens: 40, rows: 2, heads: 3, dim: 48, fine: 21 };
     const x = noise(sizes.tokens * sizes.rows * sizes.heads * sizes.dim, 7);
     const once = await store("int8", x, sizes);
-    const twice = await store("int8", values(await read("int8", once, sizes)), sizes);
-    expect(twice.data!.data).toEqual(once.data!.data);
+    const again = values(await read("int8", once, sizes));
+    const twice = await store("int8", again, sizes);
+    expect(once.fine!.dims).toEqual([21, 2, 144]);
+    const withoutFine = ({ data }: Tensors): Int8Array => (data!.data as Int8Array).subarray(21 * 2 * 144);
+    expect(withoutFine(twice)).toEqual(withoutFine(once));
+    // Half a level may be written as part of the one above or of the one below.
+    expectClose(values(await read("int8", twice, sizes)), again, sizes.dim);
   });
 
   it("int8 spreads a channel that stands out over all of them", async () => {
@@ -190,9 +215,26 @@ describe("narrow and widen", () => {
     const empty: Record<StorageType, Tensors> = {
       fp32: { data: float32(new Float32Array(0), [0, 2, 8]) },
       fp16: { data: float16(new Uint16Array(0), [0, 2, 8]) },
-      int8: { data: int8(new Int8Array(0), [0, 2, 8]), scale: float32(new Float32Array(0), [0, 2, 2]) },
+      int8: {
+        data: int8(new Int8Array(0), [0, 2, 8]),
+        scale: float32(new Float32Array(0), [0, 2, 2]),
+        fine: int8(new Int8Array(0), [0, 2, 8]),
+      },
     };
     const wide = await read(storage, empty[storage], { tokens: 0, rows: 2, heads: 2, dim: 4 });
     expect(wide.dims).toEqual([0, 2, 8]);
+  });
+});
+
+describe("fineKnown", () => {
+  it("gives places among the first 21 of a slot, and a second byte to the first 21 that ever came", () => {
+    const known = (past: number, before: number, fresh: number): number[] => [...fineKnown(past, before, fresh)];
+    const ones = (length: number): number[] => new Array<number>(length).fill(1);
+    expect(known(0, 0, 1)).toEqual([1]);
+    expect(known(5, 5, 16)).toEqual(ones(16));
+    expect(known(20, 20, 5)).toEqual([1]);
+    expect(known(21, 21, 36)).toEqual([]);
+    expect(known(16, 57, 64)).toEqual([0, 0, 0, 0, 0]);
+    expect(known(18, 20, 9)).toEqual([1, 0, 0]);
   });
 });

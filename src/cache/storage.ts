@@ -2,12 +2,12 @@
  * How keys and values are stored. Whatever the type, layers compute in float32: the stored form is widened inside the
  * graph that reads it and narrowed inside the graph that writes it, so the cache exists in its narrow form only.
  */
-import { CACHE_LAYOUTS, tokenBytes, type StorageType } from "../budget/memory.js";
+import { CACHE_LAYOUTS, fineBytes, FINE_TOKENS, tokenBytes, type StorageType } from "../budget/memory.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import type { ElementType } from "../graph/model.js";
 import * as op from "../graph/ops/index.js";
 
-export { STORAGE_TYPES, type StorageType } from "../budget/memory.js";
+export { FINE_TOKENS, STORAGE_TYPES, type StorageType } from "../budget/memory.js";
 
 /** The element type of a stored array. */
 export const STORED_ELEMENT: Readonly<Record<StorageType, ElementType>> = {
@@ -16,9 +16,17 @@ export const STORED_ELEMENT: Readonly<Record<StorageType, ElementType>> = {
   int8: "int8",
 };
 
-/** Bytes that one token takes in one layer and row: keys and values of `heads` heads of `dim` channels, and their scales. */
+/**
+ * Bytes that one token takes in one layer and row: keys and values of `heads` heads of `dim` channels, and their scales;
+ * without the second byte that the first ones have in int8 ({@link bytesOfFine}).
+ */
 export function bytesPerToken(storage: StorageType, heads: number, dim: number): number {
   return tokenBytes({ width: heads * dim, heads, rows: 1 }, CACHE_LAYOUTS[storage]);
+}
+
+/** Bytes of that second byte in one layer and row, of one of the first tokens or of all there are among `tokens`. */
+export function bytesOfFine(storage: StorageType, heads: number, dim: number, tokens = 1): number {
+  return fineBytes({ width: heads * dim, heads, rows: 1 }, CACHE_LAYOUTS[storage], tokens);
 }
 
 /** Keys or values of some tokens in a graph, as they are stored. */
@@ -27,6 +35,12 @@ export interface Stored {
   readonly data: Value;
   /** [tokens, rows, heads] float32; int8 only. */
   readonly scale?: Value | undefined;
+  /**
+   * [first, rows, C] int8: what rounding to `data` left of the first {@link FINE_TOKENS} tokens, or of all there are, in parts
+   * of a level; int8 only. As tokens stay in order, the first that ever came are among these for as long as they stay. Where
+   * some of them left, those that took their places have zeros.
+   */
+  readonly fine?: Value | undefined;
   /** [tokens, rows, heads] float32, ln of how many tokens each stands for; keys of a cache that merges only. */
   readonly bias?: Value | undefined;
 }
@@ -44,8 +58,8 @@ export interface StoredShape {
 const SMALLEST = 1e-30;
 
 /**
- * Declares a slot's cached keys or values as inputs: `past_k` [past, rows, C], for int8 `past_k_scale`, and where tokens
- * may be merged `past_k_bias`; with the number of a `head` where that is the slot.
+ * Declares a slot's cached keys or values as inputs: `past_k` [past, rows, C], for int8 `past_k_scale` and `past_k_fine`, and
+ * where tokens may be merged `past_k_bias`; with the number of a `head` where that is the slot.
  */
 export function storedInput(
   g: GraphBuilder,
@@ -55,9 +69,12 @@ export function storedInput(
   const past = headName("past", head);
   const byHead = (what: string): Value =>
     g.input(headName(`past_${name}_${what}`, head), "float32", [past, "rows", heads]);
+  const fineInput = (): Value =>
+    g.input(headName(`past_${name}_fine`, head), "int8", [headName("fine", head), "rows", heads * dim]);
   return {
     data: g.input(headName(`past_${name}`, head), STORED_ELEMENT[storage], [past, "rows", heads * dim]),
     scale: storage === "int8" ? byHead("scale") : undefined,
+    fine: storage === "int8" ? fineInput() : undefined,
     bias: merging && name === "k" ? byHead("bias") : undefined,
   };
 }
@@ -69,6 +86,9 @@ export function headName(name: string, head: number | undefined): string {
 
 /** int8 runs from −127 to 127, so that what differs in sign alone is stored alike. */
 const INT8_MAX = 127;
+
+/** Parts of a level that the second byte counts: rounding leaves half a level at most, so 127 of them. */
+const FINE_PARTS = 2 * INT8_MAX;
 
 /**
  * An orthonormal basis, [dim, dim], in which int8 stores a head's channels: the cosines of the DCT-II, with signs that
@@ -105,23 +125,71 @@ export function widen(
 ): Value {
   if (STORED_ELEMENT[storage] === wanted) return stored.data;
   if (wanted === "float16") return op.Cast(g, widen(g, storage, stored, dim), wanted);
-  const { data, scale } = stored;
+  const { data, scale, fine } = stored;
   const values = op.Cast(g, data, "float32");
   if (!scale) return values;
   // Not by a −1: of an empty cache, as it is before the first scale, nothing tells how long that axis is.
-  const byHead = op.ReshapeTo(g, values, op.Concat(g, [op.Shape(g, scale), g.ints([dim])], 0));
+  const byHead = op.ReshapeTo(
+    g,
+    fine ? addFine(g, values, fine) : values,
+    op.Concat(g, [op.Shape(g, scale), g.ints([dim])], 0),
+  );
   const spread = op.Mul(g, byHead, op.Unsqueeze(g, scale, [3]));
   return op.ReshapeTo(g, op.MatMul(g, spread, basis(g, dim, "out of")), op.Shape(g, data));
 }
 
-/** Narrows float32 [tokens, rows, C] to the stored form. */
-export function narrow(g: GraphBuilder, storage: StorageType, x: Value, dim: number): Stored {
+/** Levels [tokens, rows, C] of which the first are known to the second byte. */
+function addFine(g: GraphBuilder, levels: Value, fine: Value): Value {
+  const first = op.Slice(g, op.Shape(g, fine), 0, 0, 1);
+  const parts = op.Mul(g, op.Cast(g, fine, "float32"), g.scalar(1 / FINE_PARTS));
+  return op.Concat(g, [op.Add(g, op.Slice(g, levels, 0, 0, first), parts), op.Slice(g, levels, 0, first, END)], 0);
+}
+
+/** Where a slice to the end of an axis ends. */
+const END = 2 ** 31 - 1;
+
+/** Which tokens are stored to a second byte. */
+export interface FinePlaces {
+  /** [1], how many, from the first on; more than there are means all. */
+  readonly count: Value;
+  /** [count, 1, 1, 1], 1 for those whose second byte is stored, 0 for those that have zeros in its place. Default: all 1. */
+  readonly known?: Value | undefined;
+}
+
+/** Narrows float32 [tokens, rows, C] to the stored form; in int8 the first of them to a second byte. */
+export function narrow(g: GraphBuilder, storage: StorageType, x: Value, dim: number, fine?: FinePlaces): Stored {
   if (storage === "fp32") return { data: x };
   if (storage === "fp16") return { data: op.Cast(g, x, "float16") };
   const byHead = op.MatMul(g, op.Reshape(g, x, [0, 0, -1, dim]), basis(g, dim, "into"));
   const largest = op.ReduceMax(g, op.Abs(g, byHead), 3);
   // A head of zeros would divide by zero; any scale stores it exactly.
   const scale = op.Div(g, op.Max(g, largest, g.scalar(SMALLEST)), g.scalar(INT8_MAX));
-  const levels = op.Cast(g, op.Round(g, op.Div(g, byHead, scale)), "int8");
-  return { data: op.ReshapeTo(g, levels, op.Shape(g, x)), scale: op.Reshape(g, scale, [0, 0, -1]) };
+  const exact = op.Div(g, byHead, scale);
+  const levels = op.Round(g, exact);
+  const stored = { data: asStored(g, levels, x), scale: op.Reshape(g, scale, [0, 0, -1]) };
+  if (!fine) return stored;
+  const first = (values: Value): Value => op.Slice(g, values, 0, 0, fine.count);
+  const parts = op.Mul(g, op.Sub(g, first(exact), first(levels)), g.scalar(FINE_PARTS));
+  return { ...stored, fine: asStored(g, op.Round(g, fine.known ? op.Mul(g, parts, fine.known) : parts), x) };
+}
+
+/** Whole numbers of some of x's tokens, by head, as int8 [tokens, rows, C]. */
+function asStored(g: GraphBuilder, byHead: Value, x: Value): Value {
+  const tokens = op.Slice(g, op.Shape(g, byHead), 0, 0, 1);
+  const shape = op.Concat(g, [tokens, op.Slice(g, op.Shape(g, x), 0, 1, 3)], 0);
+  return op.ReshapeTo(g, op.Cast(g, byHead, "int8"), shape);
+}
+
+/** How many tokens of a slot have a second byte. */
+export function fineTokens(tokens: number): number {
+  return Math.min(tokens, FINE_TOKENS);
+}
+
+/**
+ * New tokens that come to be among the first of a slot, [places]: 1 where they are among the first that ever came. `past`
+ * tokens are cached of `before` that came.
+ */
+export function fineKnown(past: number, before: number, fresh: number): Float32Array {
+  const places = fineTokens(past + fresh) - fineTokens(past);
+  return Float32Array.from({ length: places }, (_, token) => (before + token < FINE_TOKENS ? 1 : 0));
 }

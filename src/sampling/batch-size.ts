@@ -1,6 +1,6 @@
 /** How many images fit into memory side by side: known by formula, so that nobody must try. */
 import { availableParallelism, freemem } from "node:os";
-import { heldPerToken } from "../cache/kv-cache.js";
+import { heldBytes } from "../cache/kv-cache.js";
 import type { Plan } from "../cache/policy.js";
 import { bytesPerToken, type StorageType } from "../cache/storage.js";
 import { MOST_GARBAGE } from "../generate/draw-scales.js";
@@ -59,7 +59,8 @@ function scaleBytes({ config, plan, storage }: ImageLoad, rows: number, tokens: 
   const dim = width / heads;
   const lengths = plan.lengths[scale - 1] ?? [0];
   const cached = lengths.reduce((sum, length) => sum + length, 0);
-  const held = rows * cached * heldPerToken({ storage, heads: plan.headwise ? 1 : heads, dim, plan });
+  const slot = { storage, heads: plan.headwise ? 1 : heads, dim, plan };
+  const held = rows * lengths.reduce((sum, length) => sum + heldBytes(slot, length), 0);
   const fresh = rows * tokens * bytesPerToken("fp32", heads, dim);
   return held + fresh + layerWorkingBytes(config, { rows, tokens, past: cached / lengths.length });
 }

@@ -28,6 +28,8 @@ export interface Step {
   readonly kept: readonly (readonly number[])[] | undefined;
   /** [lane]: the layer's tokens as stored, oldest first, each as the bytes of its key, its value and their scales. */
   readonly lanes: readonly Buffer[];
+  /** [lane]: the second bytes of the first of them, of key and value; empty for types that have none. */
+  readonly fine: readonly Buffer[];
   /** The layer's keys and values as attention reads them, [tokens, lanes, dim]. */
   readonly keys: Float32Array;
   readonly values: Float32Array;
@@ -59,15 +61,22 @@ async function runLayer(task: CacheRunTask, scale: number, layer: number): Promi
   const kept = await cache.commit(layer, scale, outputs);
   const past = Object.entries(cache.feeds(layer, scale + 1)).filter(([name]) => name.startsWith("past_"));
   const tensors = past.map(([, tensor]) => tensor);
-  const { past_k, past_k_scale, past_v, past_v_scale, past_k_bias } = Object.fromEntries(past);
+  const { past_k, past_k_scale, past_v, past_v_scale, past_k_bias, past_k_fine, past_v_fine } =
+    Object.fromEntries(past);
+  const fine = past_k_fine && past_v_fine ? [past_k_fine, past_v_fine] : [];
+  const lanes = rows.length * heads;
   return {
     scale,
     layer,
     observed: values(outputs[`observed_${plan.scoring?.queries ?? "attention"}`]!),
     kept: kept?.map((lane) => lane!),
-    lanes: laneBytes(tensors, rows.length * heads),
-    keys: widened(past_k!, past_k_scale).slice(),
-    values: widened(past_v!, past_v_scale).slice(),
+    lanes: laneBytes(
+      tensors.filter((tensor) => !fine.includes(tensor)),
+      lanes,
+    ),
+    fine: fine.length > 0 ? laneBytes(fine, lanes) : new Array<Buffer>(lanes).fill(Buffer.alloc(0)),
+    keys: widened(past_k!, past_k_scale, past_k_fine).slice(),
+    values: widened(past_v!, past_v_scale, past_v_fine).slice(),
     bias: past_k_bias && values(past_k_bias).slice(),
     layerBytes: tensors.reduce((sum, tensor) => sum + bytesOf(tensor).length, 0),
     arrayBytes: tensors.reduce((sum, tensor) => sum + bytesOf(tensor).buffer.byteLength, 0),

@@ -37,13 +37,14 @@ export function tokensOf(tensor: Tensor, start: number, end: number): Tensor {
   return float32(values(tensor).subarray(each * start, each * end), shape);
 }
 
-/** What stored keys or values stand for, with the scales that int8 has, as attention reads them. */
-export function widened(data: Tensor, scale?: Tensor): Float32Array {
+/** What stored keys or values stand for, with the scales and second bytes that int8 has, as attention reads them. */
+export function widened(data: Tensor, scale?: Tensor, fine?: Tensor): Float32Array {
   if (data.type === "float32") return values(data);
   const { buffer, byteOffset, byteLength } = data.data as Uint16Array;
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   const stored = Float32Array.from(decodeElements(data.type === "float16" ? "f16" : "i8", bytes));
   if (!scale) return stored;
+  if (fine) for (const [i, parts] of Array.from(fine.data as Int8Array).entries()) stored[i]! += parts / 254;
   const scales = values(scale);
   const dim = stored.length / scales.length;
   const basis = spreadBasis(dim);

@@ -1,6 +1,6 @@
 /** The embedded model under every policy: what a call promises of images and bytes, whatever stays in the cache. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { heldPerToken } from "../../src/cache/kv-cache.js";
+import { heldBytes } from "../../src/cache/kv-cache.js";
 import {
   choosePolicy,
   isHeadwise,
@@ -79,11 +79,10 @@ function plannedBytes(policy: PolicyName, budget: string, { pixels, ratio, rows,
   const wish = { policy, budget, ...(isHeadwise({ policy }) ? { calibration: CALIBRATION } : {}) };
   const plan = choosePolicy(wish, { model: MODEL, maps, tokenBytes: 1 }).policy.plan({ layers: depth, heads, maps });
   const slot = { storage, heads: plan.headwise ? 1 : heads, dim: width / heads, plan, merging: isMerging({ policy }) };
-  const each = rows * heldPerToken(slot);
   const { lengths } = plan;
-  let tokens = 0;
+  let bytes = 0;
   return [...lengths, lengths.at(-1)!].map((slots, scale, all) =>
-    slots.map((length, i) => each * (tokens += length - (all[scale - 1]?.[i] ?? 0))),
+    slots.map((length, i) => (bytes += rows * (heldBytes(slot, length) - heldBytes(slot, all[scale - 1]?.[i] ?? 0)))),
   );
 }
 

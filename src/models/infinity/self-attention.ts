@@ -94,13 +94,15 @@ function cutSlotLanes(
 ): SlotTokens {
   const data = cut(past.data, channels);
   const scale = past.scale && cut(past.scale, heads);
+  const fine = past.fine && cut(past.fine, channels);
   const bias = past.bias && cut(past.bias, heads);
-  return { heads: heads / parts, past: { data, scale, bias }, own: cut(own, channels) };
+  return { heads: heads / parts, past: { data, scale, fine, bias }, own: cut(own, channels) };
 }
 
 /** The same tokens with `pick` done to all that there is of them. */
 function pickTokens({ heads, past, own }: SlotTokens, pick: (value: Value) => Value): SlotTokens {
-  const stored = { data: pick(past.data), scale: past.scale && pick(past.scale), bias: past.bias && pick(past.bias) };
+  const { data, scale, fine, bias } = past;
+  const stored = { data: pick(data), scale: scale && pick(scale), fine: fine && pick(fine), bias: bias && pick(bias) };
   return { heads, past: stored, own: pick(own) };
 }
 
