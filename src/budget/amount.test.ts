@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../errors.js";
 import { parseAmount, resolveAmount, shareInTokens } from "./amount.js";
+import { FINE_TOKENS } from "./memory.js";
 
 const MAPS = [1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64].map((side) => ({ height: side, width: side }));
 
@@ -77,6 +78,24 @@ describe("resolveAmount", () => {
     const resolve = (text: string) => resolveAmount(parseAmount(text), { maps: MAPS, bytesPerToken });
     expect(["10%", "650", "200MiB", "325MiB"].map(resolve)).toEqual([650, 650, 400, 650]);
     expect(resolve("200.4MiB")).toBe(400);
+  });
+
+  it("takes the most tokens that fit, where the first take more than the others", () => {
+    const sizes = fc.record({
+      bytes: fc.integer({ min: 1024, max: 5_000_000 }),
+      bytesPerToken: fc.integer({ min: 1, max: 1000 }),
+      fineBytes: fc.integer({ min: 0, max: 1000 }),
+    });
+    fc.assert(
+      fc.property(sizes, ({ bytes, ...task }) => {
+        const taken = (tokens: number): number =>
+          tokens * task.bytesPerToken + Math.min(tokens, FINE_TOKENS) * task.fineBytes;
+        fc.pre(bytes >= taken(1));
+        const tokens = resolveAmount({ kind: "bytes", bytes }, { maps: MAPS, ...task });
+        expect(taken(tokens)).toBeLessThanOrEqual(bytes);
+        if (tokens < 6425) expect(taken(tokens + 1)).toBeGreaterThan(bytes);
+      }),
+    );
   });
 
   it("is never more than there is to keep", () => {

@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import { shareInTokens } from "../budget/amount.js";
 import { historyTokens } from "../budget/maps.js";
-import { CACHE_LAYOUTS, cacheBytes } from "../budget/memory.js";
+import { CACHE_LAYOUTS, cacheBytes, FINE_TOKENS } from "../budget/memory.js";
 import { OptionError } from "../errors.js";
 import { PUBLISHED_MODELS, TRANSFORMER_SIZES, publishedModel } from "../models/catalogue.js";
 import {
@@ -132,6 +132,6 @@ function formatMemory({ model, schedule, tokens, rows }: MemoryReport): string {
     "",
     `tokens     a layer keeps on average; all earlier scales have ${tokens.history}, with the last one ${tokens.withLastScale}`,
     `published  fp32 keys and bf16 values, as the paper counts; nothing of the last scale`,
-    `int8       with an fp32 scale for every row, head and token`,
+    `int8       with an fp32 scale for every row, head and token, and a second byte for the first ${FINE_TOKENS} tokens of a layer`,
   ].join("\n");
 }
