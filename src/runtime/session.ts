@@ -134,11 +134,19 @@ export function profiledGraph(path: string, prefix: string): string {
   return path.slice(prefix.length, path.lastIndexOf("@"));
 }
 
+/**
+ * Microseconds for which a thread that has done its part of an operator waits awake for the next one's. Waking it takes as
+ * long as many an operator: layers run in 0.9 of the time on a machine that does nothing else, and in 1.1 where others want
+ * the cores as well (docs/LOG.md, 2026-11-27).
+ */
+const SPIN_MICROSECONDS = 50;
+
 function nodeExtras(model: GraphModel): Record<string, unknown> {
   return {
     session: {
+      intra_op: { allow_spinning: "1", spin_duration_us: String(SPIN_MICROSECONDS) },
       // Threads of one layer's session must not spin while the next layer's works: 9 instead of 30 ms for four layers.
-      intra_op: { allow_spinning: "0" },
+      force_spinning_stop: "1",
       ...(model.folder === undefined ? {} : { model_external_initializers_file_folder_path: model.folder }),
     },
   };
