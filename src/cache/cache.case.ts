@@ -129,7 +129,7 @@ export function cacheSuite(make: MakePolicy, storage: StorageType): void {
           cache.dispose();
           expect(cache.bytes).toBe(0);
         }
-        const contents = ({ steps }: typeof host): string[] => steps.map(held);
+        const contents = ({ steps }: typeof host): string[] => steps.map(contentsOf);
         expect(contents(device)).toEqual(contents(host));
       }));
 
@@ -147,7 +147,7 @@ export function cacheSuite(make: MakePolicy, storage: StorageType): void {
       onBench("100%", async (bench) => {
         const { steps } = await bench.draw([0, 1]);
         const { steps: everything } = await bench.draw([0, 1], { plan: bench.fullPlan });
-        expect(steps.map(held)).toEqual(everything.map(held));
+        expect(steps.map(contentsOf)).toEqual(everything.map(contentsOf));
       }));
   });
 }
@@ -156,7 +156,8 @@ function hex(lanes: readonly Buffer[]): string {
   return Buffer.concat(lanes).toString("hex");
 }
 
-function held({ lanes, fine }: Step): string {
+/** All that a layer held. */
+function contentsOf({ lanes, fine }: Step): string {
   return hex([...lanes, ...fine]);
 }
 

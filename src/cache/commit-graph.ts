@@ -26,7 +26,8 @@ export function buildNarrow(shape: CommitShape): Promise<GraphModel> {
 
 /**
  * Keeps given positions. Inputs: `past_k`, `past_v` [past, rows, C] as stored (with what belongs to them), `new_k`, `new_v`
- * [tokens, rows, C] and `new_fine` as for {@link buildNarrow}; `positions` [kept, lanes]; `lanes` [lanes], 0, 1, 2 and so on. Outputs as {@link buildNarrow}.
+ * [tokens, rows, C] and `new_fine` as for {@link buildNarrow}; `positions` [kept, lanes]; `lanes` [lanes], 0, 1, 2 and so on.
+ * Outputs as {@link buildNarrow}.
  */
 export function buildKeep(shape: CommitShape): Promise<GraphModel> {
   const commit = begin("keep", shape);

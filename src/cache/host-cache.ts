@@ -248,20 +248,16 @@ export class HostCache implements KvCache {
   ): Record<string, Tensor> {
     const { rows, heads } = this.shape;
     const end = start + tokens;
-    const part = <A extends StoredData>(array: A, columns: number): A =>
-      array.subarray(start * rows * columns, end * rows * columns) as A;
-    const [fineStart, fineEnd] = [fineTokens(start), fineTokens(end)];
-    const finePart = (array: Int8Array): Tensor =>
-      int8(array.subarray(fineStart * rows * this.width, fineEnd * rows * this.width), [
-        fineEnd - fineStart,
-        rows,
-        this.width,
-      ]);
+    const part = <A extends StoredData>(array: A, columns: number, first = start, last = end): A =>
+      array.subarray(first * rows * columns, last * rows * columns) as A;
     const byHead = (array: Float32Array): Tensor => float32(part(array, heads), [tokens, rows, heads]);
+    const [first, last] = [fineTokens(start), fineTokens(end)];
+    const secondBytes = (array: Int8Array): Tensor =>
+      int8(part(array, this.width, first, last), [last - first, rows, this.width]);
     return {
       [name]: storedTensor(part(data, this.width), [tokens, rows, this.width]),
       ...(scale && { [`${name}_scale`]: byHead(scale) }),
-      ...(fine && { [`${name}_fine`]: finePart(fine) }),
+      ...(fine && { [`${name}_fine`]: secondBytes(fine) }),
       ...(bias && { [`${name}_bias`]: byHead(bias) }),
     };
   }
