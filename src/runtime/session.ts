@@ -136,7 +136,7 @@ export function profiledGraph(path: string, prefix: string): string {
 
 /**
  * Microseconds for which a thread that has done its part of an operator waits awake for the next one's. Waking it takes as
- * long as many an operator: layers run in 0.9 of the time on a machine that does nothing else, and in 1.1 where others want
+ * long as many an operator: layers run in 0.9 to 0.95 of the time on a machine that does nothing else, in 1.1 where others want
  * the cores as well (docs/LOG.md, 2026-11-27).
  */
 const SPIN_MICROSECONDS = 50;
