@@ -51,9 +51,8 @@ export function eachLane(
   work: (a: Value, b: Value, c: Value) => Value,
 ): Value {
   if (!g.target.loops) return work(...values);
-  const [results] = g.loop(op.Slice(g, op.Shape(g, values[0]), 0, 0, 1), (step) => {
-    const lane = op.Unsqueeze(g, step, [0]);
-    const [a, b, c] = values.map((value) => op.Gather(g, value, lane)) as [Value, Value, Value];
+  const [results] = g.scan(values, 3, (entries) => {
+    const [a, b, c] = entries.map((lane) => op.Unsqueeze(g, lane, [0])) as [Value, Value, Value];
     return [work(a, b, c)];
   });
   return op.Squeeze(g, results!, [1]);

@@ -143,27 +143,28 @@ export class GraphBuilder {
   }
 
   /**
-   * Runs `body` for step 0, 1, … of `steps` [1] int64, and joins what it gives, all float32, along new first axes. The body
-   * may use every value from before it; what comes about inside it is gone when its step ends.
+   * Runs `body` for one entry of the first axes of `over` after another, which are equally long, and joins what it gives,
+   * float32 values of `axes` axes, along new first axes. Entries are not copied out, nor are results copied together: they
+   * come about where they are to lie. The body may use every value from before it; what else it makes is gone with its step.
    */
-  loop(steps: Value, body: (step: Value) => readonly Value[]): Value[] {
+  scan(over: readonly Value[], axes: number, body: (entries: readonly Value[]) => readonly Value[]): Value[] {
     const [outside, sharedOutside] = [this.scope, this.sharedHere];
-    const prefix = `loop_${this.counter++}`;
-    const [step, before, after] = [`${prefix}.step`, `${prefix}.before`, `${prefix}.after`];
+    const name = `scan_${this.counter++}`;
+    const entries = over.map((_, i) => ({ name: `${name}.${i}` }));
     this.scope = [];
     this.sharedHere = new Map(sharedOutside);
-    const results = body({ name: step });
-    this.scope.push(create(NodeProtoSchema, { name: after, opType: "Identity", input: [before], output: [after] }));
+    const results = body(entries);
     const graph = create(GraphProtoSchema, {
-      name: prefix,
+      name,
       node: this.scope,
-      input: [valueInfo(step, "int64", []), valueInfo(before, "bool", [])],
-      output: [valueInfo(after, "bool", []), ...results.map(({ name }) => typeInfo(name, "float32"))],
+      // Types of entries are those of `over`.
+      input: entries.map((entry) => create(ValueInfoProtoSchema, entry)),
+      output: results.map((result) => valueInfo(result.name, "float32", Array<undefined>(axes).fill(undefined))),
     });
     this.nested.push(...this.scope);
     this.scope = outside;
     this.sharedHere = sharedOutside;
-    return this.node("Loop", [steps, undefined], { body: { graph } }, { outputs: results.length });
+    return this.node("Scan", over, { body: { graph }, num_scan_inputs: over.length }, { outputs: results.length });
   }
 
   /** A tensor of the checkpoint, as float32 whatever its stored type. Asking twice gives the same value. */
@@ -278,21 +279,13 @@ function cut(tensor: StoredTensor, type: Exclude<WeightType, "fp32" | "fp16">, b
   }
 }
 
-/** A value of any shape. */
-function typeInfo(name: string, type: ElementType): ValueInfoProto {
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: "tensorType", value: { elemType: ELEMENT_TYPES[type] } } },
+/** Of an axis that is undefined nothing is said. */
+function valueInfo(name: string, type: ElementType, shape: readonly (Axis | undefined)[]): ValueInfoProto {
+  const dim = shape.map((axis) => {
+    if (axis === undefined) return {};
+    if (typeof axis === "string") return { value: { case: "dimParam" as const, value: axis } };
+    return { value: { case: "dimValue" as const, value: BigInt(axis) } };
   });
-}
-
-function valueInfo(name: string, type: ElementType, shape: readonly Axis[]): ValueInfoProto {
-  const dim = shape.map((axis) => ({
-    value:
-      typeof axis === "number"
-        ? { case: "dimValue" as const, value: BigInt(axis) }
-        : { case: "dimParam" as const, value: axis },
-  }));
   return create(ValueInfoProtoSchema, {
     name,
     type: { value: { case: "tensorType", value: { elemType: ELEMENT_TYPES[type], shape: { dim } } } },

@@ -9,7 +9,7 @@ import { GraphBuilder } from "../graph/builder.js";
 import { CPU_WEIGHT_TYPES, type GraphModel, type WeightType } from "../graph/model.js";
 import * as op from "../graph/ops/index.js";
 import { Session } from "../runtime/session.js";
-import { float32, int64, type Tensor } from "../runtime/tensor.js";
+import { float32, type Tensor } from "../runtime/tensor.js";
 import { byWeightType, FLOAT, product, type Ceilings } from "./work.js";
 
 /** How a machine is measured. */
@@ -83,11 +83,11 @@ async function measureProduct(
   const g = new GraphBuilder("product", undefined, weights);
   const x = g.input("x", "float32", [1, m, k]);
   const matrix = g.matrix(matrixOf(n, k));
-  const [made] = g.loop(g.input("steps", "int64", [1]), () => [corner(g, op.Linear(g, x, matrix))]);
+  const [made] = g.scan([g.input("steps", "float32", ["steps"])], 3, () => [corner(g, op.Linear(g, x, matrix))]);
   g.output("y", made!, "float32", ["steps", 1, 1, 1]);
   const each = product(m, k, n);
   const steps = Math.max(1, Math.round(OPERATIONS / each));
-  const feeds = { x: tensorOf(m * k, [1, m, k]), steps: int64([steps], [1]) };
+  const feeds = { x: tensorOf(m * k, [1, m, k]), steps: tensorOf(steps, [steps]) };
   const seconds = await bestSeconds(await g.build(), feeds, threads);
   return { ...shape, rate: (steps * each) / seconds };
 }

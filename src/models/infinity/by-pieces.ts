@@ -9,8 +9,6 @@ import * as op from "../../graph/ops/index.js";
 export interface Piece {
   /** Of a value whose first axis is rows. */
   readonly rows: (value: Value) => Value;
-  /** Of a value whose first axes are rows and tokens. */
-  readonly tokens: (value: Value) => Value;
   /** Of a value whose first axis is tokens. */
   readonly positions: (value: Value) => Value;
   /**
@@ -28,35 +26,38 @@ interface Made {
   readonly picked: readonly Value[];
 }
 
-/** Does `part` to every piece of x [rows, tokens, channels]; what comes of them, whole. */
-export function byPieces(g: GraphBuilder, x: Value, part: (piece: Piece) => Made): Made {
-  const all = (value: Value): Value => value;
+/** Does `part` to every piece of `states` [rows, tokens, channels]; what comes of them, whole. */
+export function byPieces(
+  g: GraphBuilder,
+  states: readonly [Value, ...Value[]],
+  part: (piece: Piece, own: readonly Value[]) => Made,
+): Made {
   if (!g.target.loops) {
-    return part({ rows: all, tokens: all, positions: all, pick: (value, tokens) => op.Gather(g, value, tokens, 1) });
+    const all = (value: Value): Value => value;
+    return part({ rows: all, positions: all, pick: (value, tokens) => op.Gather(g, value, tokens, 1) }, states);
   }
-  const starts = g.shared("piece starts", () => g.input("piece_starts", "int64", ["pieces", 2]));
-  const ends = g.shared("piece ends", () => g.input("piece_ends", "int64", ["pieces", 2]));
+  const ownRows = g.shared("rows of pieces", () => g.input("piece_rows", "int64", ["pieces", "piece rows"]));
+  const ownTokens = g.shared("tokens of pieces", () => g.input("piece_tokens", "int64", ["pieces", 2]));
+  const cut = states.map((state) => withAxes(g, state, [op.Shape(g, ownRows), g.ints([-1]), axesOf(g, state, 2, 3)]));
   let tokenwise = 0;
-  const joined = g.loop(op.Slice(g, op.Shape(g, starts), 0, 0, 1), (step) => {
-    const { byToken, picked } = part(pieceOf(g, op.Gather(g, starts, step), op.Gather(g, ends, step)));
+  const joined = g.scan([ownRows, ownTokens, ...cut], 3, ([rows, tokens, ...own]) => {
+    const { byToken, picked } = part(pieceOf(g, rows!, tokens!), own);
     tokenwise = byToken.length;
     return [...byToken, ...picked];
   });
-  const [rows, tokens] = [op.Slice(g, op.Shape(g, x), 0, 0, 1), op.Slice(g, op.Shape(g, x), 0, 1, 2)];
+  const rowsAndTokens = axesOf(g, states[0], 0, 2);
   return {
-    byToken: joined.slice(0, tokenwise).map((value) => withAxes(g, value, [rows, tokens, g.ints([-1])])),
-    picked: joined.slice(tokenwise).map((value) => foundBy(g, value, rows)),
+    byToken: joined.slice(0, tokenwise).map((value) => withAxes(g, value, [rowsAndTokens, g.ints([-1])])),
+    picked: joined.slice(tokenwise).map((value) => foundBy(g, value, axesOf(g, states[0], 0, 1))),
   };
 }
 
-/** The piece between two pairs of row and token. */
-function pieceOf(g: GraphBuilder, start: Value, end: Value): Piece {
-  const [firstRow, lastRow] = [op.Slice(g, start, 0, 0, 1), op.Slice(g, end, 0, 0, 1)];
-  const [first, last] = [op.Slice(g, start, 0, 1, 2), op.Slice(g, end, 0, 1, 2)];
+/** The piece with these rows, from a first token to the one after its last. */
+function pieceOf(g: GraphBuilder, rows: Value, tokens: Value): Piece {
+  const [first, last] = [op.Slice(g, tokens, 0, 0, 1), op.Slice(g, tokens, 0, 1, 2)];
   return {
-    rows: (value) => op.SliceTo(g, value, firstRow, lastRow),
-    tokens: (value) => op.SliceTo(g, value, start, end),
-    positions: (value) => op.SliceTo(g, value, first, last),
+    rows: (value) => op.Gather(g, value, rows),
+    positions: (value) => op.Slice(g, value, 0, first, last),
     pick(value, tokens) {
       const places = op.Sub(g, tokens, first);
       const here = op.Max(g, op.Min(g, places, op.Sub(g, op.Sub(g, last, first), g.ints([1]))), g.ints([0]));
@@ -68,8 +69,12 @@ function pieceOf(g: GraphBuilder, start: Value, end: Value): Piece {
 
 /** What was picked of all pieces [pieces, rows, picked, channels]: only one of a row's has it, and the others zeros. */
 function foundBy(g: GraphBuilder, value: Value, rows: Value): Value {
-  const sizes = op.Slice(g, op.Shape(g, value), 0, 2, 4);
-  return op.Squeeze(g, op.ReduceSum(g, withAxes(g, value, [rows, g.ints([-1]), sizes]), 1), [1]);
+  return op.Squeeze(g, op.ReduceSum(g, withAxes(g, value, [rows, g.ints([-1]), axesOf(g, value, 2, 4)]), 1), [1]);
+}
+
+/** Lengths of the axes from `first` to `end` (exclusive). */
+function axesOf(g: GraphBuilder, value: Value, first: number, end: number): Value {
+  return op.Slice(g, op.Shape(g, value), 0, first, end);
 }
 
 function withAxes(g: GraphBuilder, value: Value, axes: readonly Value[]): Value {

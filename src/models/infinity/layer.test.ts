@@ -46,11 +46,11 @@ function feeds(past: number): Tensors {
   };
 }
 
-const WHOLE: Pieces = { starts: [[0, 0]], ends: [[ROWS, TOKENS]] };
+const WHOLE: Pieces = { rows: [Array.from({ length: ROWS }, (_, row) => row)], tokens: [[0, TOKENS]] };
 /** Row by row, half of the tokens at a time. */
 const PIECES: Pieces = {
-  starts: Array.from({ length: ROWS * 2 }, (_, i) => [i >> 1, (i % 2) * (TOKENS / 2)]),
-  ends: Array.from({ length: ROWS * 2 }, (_, i) => [(i >> 1) + 1, ((i % 2) + 1) * (TOKENS / 2)]),
+  rows: Array.from({ length: ROWS * 2 }, (_, i) => [i >> 1]),
+  tokens: Array.from({ length: ROWS * 2 }, (_, i) => [(i % 2) * (TOKENS / 2), ((i % 2) + 1) * (TOKENS / 2)]),
 };
 
 async function run(past: number, options: LayerOptions, changed: Tensors = {}, pieces = WHOLE): Promise<Tensors> {

@@ -53,7 +53,7 @@ const SMALLEST_SQUARE = 1e-24;
  * Inputs: `x` [rows, tokens, C]; `modulation` [rows, 6, C]; `cos`, `sin` [tokens, dim/2]; `past_k`, `past_v`
  * [past, rows, C] as stored; `text_k` [rows, H, dim, text], already divided by √dim; `text_v` [rows, H, text, dim];
  * `text_bias` [rows, 1, 1, text], 0 or a large negative number; `observers` [observers], tokens whose queries are wanted;
- * on a target with loops `piece_starts`, `piece_ends` [pieces, 2], by row and token; see `pieces.ts`.
+ * on a target with loops `piece_rows` [pieces, rows of one] and `piece_tokens` [pieces, 2]; see `pieces.ts`.
  * Outputs: `y` [rows, tokens, C]; `new_k`, `new_v` [tokens, rows, C]; the observers' queries [observers, rows, C], as
  * attention uses them (`observed_attention`) and as the bare product with the query matrix (`observed_projected`).
  * Where cached tokens may stand for several, also `past_k_bias` [past, rows, H], which is added to their logits.
@@ -87,16 +87,16 @@ export function buildLayer(
 function behindAttention(block: Block, x: Value, seen: Value, { gamma1, gamma2, scale2, shift2 }: Modulation): Value {
   const { g, weight, matrix } = block;
   const text = textInputs(block);
-  const { byToken } = byPieces(g, x, ({ rows, tokens }) => {
+  const { byToken } = byPieces(g, [x, seen], ({ rows }, [before, read]) => {
     const attended = g.part("projections", () =>
-      op.Linear(g, tokens(seen), matrix("sa.proj.weight"), weight("sa.proj.bias"), {
+      op.Linear(g, read!, matrix("sa.proj.weight"), weight("sa.proj.bias"), {
         xInWork: block.attention === "float16",
       }),
     );
-    const afterSelf = op.Add(g, tokens(x), op.Mul(g, attended, rows(gamma1)));
+    const afterSelf = op.Add(g, before!, op.Mul(g, attended, rows(gamma1)));
     const ownText = { keys: rows(text.keys), values: rows(text.values), bias: rows(text.bias) };
-    const read = g.part("text", () => textAttention(block, afterSelf, ownText));
-    const afterText = op.Add(g, afterSelf, read);
+    const told = g.part("text", () => textAttention(block, afterSelf, ownText));
+    const afterText = op.Add(g, afterSelf, told);
     const normed = adaptiveNorm(block, afterText, rows(scale2), rows(shift2));
     const fed = g.part("mlp", () => feedForward(block, normed));
     return { byToken: [op.Add(g, afterText, op.Mul(g, fed, rows(gamma2)))], picked: [] };
@@ -147,8 +147,8 @@ function queriesAndKeys(block: Block, x: Value, { scale1, shift1 }: Modulation):
   const third = (part: number): Matrix => g.matrix(sliceRows(stored("sa.mat_qkv.weight"), part * C, (part + 1) * C));
   const [cos, sin] = ["cos", "sin"].map((name) => g.input(name, "float32", ["tokens", C / heads / 2]));
   const observers = g.input("observers", "int64", ["observers"]);
-  const { byToken, picked } = byPieces(g, x, ({ rows, tokens, positions, pick }) => {
-    const normed = adaptiveNorm(block, tokens(x), rows(scale1), rows(shift1));
+  const { byToken, picked } = byPieces(g, [x], ({ rows, positions, pick }, [own]) => {
+    const normed = adaptiveNorm(block, own!, rows(scale1), rows(shift1));
     const project = (part: number, bias: string): Value =>
       g.part("projections", () => op.Linear(g, normed, third(part), weight(bias)));
     const rotate = (heads: Value): Value => op.RotaryEmbedding(g, heads, positions(cos!), positions(sin!));

@@ -13,37 +13,29 @@ it("cuts rows and tokens into equal pieces that follow one another, none with to
   fc.assert(
     fc.property(fc.record(sizes), ({ rows, height, width, hidden }) => {
       const tokens = height * width;
-      const { starts, ends } = cutPieces(rows, tokens, hidden);
-      const areas = starts.map(([row, token], i) => (ends[i]![0] - row) * (ends[i]![1] - token));
+      const pieces = cutPieces(rows, tokens, hidden);
+      const areas = pieces.tokens.map(([first, end], i) => pieces.rows[i]!.length * (end - first));
       expect(new Set(areas).size).toBe(1);
-      expect(areas[0]! * starts.length).toBe(rows * tokens);
+      expect(areas[0]! * pieces.rows.length).toBe(rows * tokens);
       expect(areas[0]! * hidden * 4).toBeLessThanOrEqual(2 ** 24);
       expect(areas[0]).toBeLessThanOrEqual(512);
       // Joined behind one another they are the rows in order.
-      starts.forEach(([row, token], i) => expect(row * tokens + token).toBe(i * areas[0]!));
+      pieces.rows.forEach(([row], i) => expect(row! * tokens + pieces.tokens[i]![0]).toBe(i * areas[0]!));
     }),
     { numRuns: 300 },
   );
 });
 
 it("leaves a small scale whole", () => {
-  expect(cutPieces(4, 16, 3072)).toEqual({ starts: [[0, 0]], ends: [[4, 16]] });
+  expect(cutPieces(4, 16, 3072)).toEqual({ rows: [[0, 1, 2, 3]], tokens: [[0, 16]] });
 });
 
 it("feeds the pieces as tables", () => {
-  const { piece_starts: starts, piece_ends: ends } = pieceFeeds({
-    starts: [
-      [0, 0],
-      [1, 0],
-    ],
-    ends: [
-      [1, 3],
-      [2, 3],
-    ],
-  });
-  expect([starts.dims, ends.dims]).toEqual([
-    [2, 2],
-    [2, 2],
+  const { piece_rows: rows, piece_tokens: tokens } = pieceFeeds(cutPieces(2, 600, 3072));
+  expect([rows.dims, tokens.dims]).toEqual([
+    [4, 1],
+    [4, 2],
   ]);
-  expect(Array.from(ends.data as BigInt64Array, Number)).toEqual([1, 3, 2, 3]);
+  expect(Array.from(rows.data as BigInt64Array, Number)).toEqual([0, 0, 1, 1]);
+  expect(Array.from(tokens.data as BigInt64Array, Number)).toEqual([0, 300, 300, 600, 0, 300, 300, 600]);
 });

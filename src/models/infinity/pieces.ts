@@ -10,29 +10,36 @@ const MOST_TOKENS = 512;
 /** Bytes of a piece's hidden layer: 512 tokens at width 2048, fewer of a wider model. */
 const MOST_HIDDEN_BYTES = 2 ** 24;
 
-/** The first row and token of every piece, and those after its last, [pieces, 2] each. */
+/** Equal pieces that, behind one another, are all rows and tokens in order. */
 export interface Pieces {
-  readonly starts: readonly (readonly [number, number])[];
-  readonly ends: readonly (readonly [number, number])[];
+  /** The rows of every piece, [pieces, rows of one]. */
+  readonly rows: readonly (readonly number[])[];
+  /** Its first token, and the one after its last, [pieces, 2]. */
+  readonly tokens: readonly (readonly [number, number])[];
 }
 
 /**
  * Everything at once where that is within the limit. If not, row by row, and a row's tokens in the fewest equal pieces
- * that are: pieces are joined behind one another, so they must be equal, and make whole rows.
+ * that are.
  */
 export function cutPieces(rows: number, tokens: number, hidden: number): Pieces {
   const affordable = Math.floor(MOST_HIDDEN_BYTES / (hidden * Float32Array.BYTES_PER_ELEMENT));
   const most = Math.max(1, Math.min(MOST_TOKENS, affordable));
-  if (rows * tokens <= most) return { starts: [[0, 0]], ends: [[rows, tokens]] };
+  if (rows * tokens <= most) return { rows: [Array.from({ length: rows }, (_, row) => row)], tokens: [[0, tokens]] };
   let parts = Math.ceil(tokens / most);
   while (tokens % parts !== 0) parts++;
   const length = tokens / parts;
-  const starts = Array.from({ length: rows * parts }, (_, i) => [Math.floor(i / parts), (i % parts) * length] as const);
-  return { starts, ends: starts.map(([row, token]) => [row + 1, token + length] as const) };
+  const numbers = Array.from({ length: rows * parts }, (_, i) => i);
+  return {
+    rows: numbers.map((i) => [Math.floor(i / parts)]),
+    tokens: numbers.map((i) => [(i % parts) * length, ((i % parts) + 1) * length]),
+  };
 }
 
 /** The pieces as a layer's inputs. */
-export function pieceFeeds({ starts, ends }: Pieces): Record<"piece_starts" | "piece_ends", Tensor> {
-  const shape = [starts.length, 2];
-  return { piece_starts: int64(starts.flat(), shape), piece_ends: int64(ends.flat(), shape) };
+export function pieceFeeds({ rows, tokens }: Pieces): Record<"piece_rows" | "piece_tokens", Tensor> {
+  return {
+    piece_rows: int64(rows.flat(), [rows.length, rows[0]!.length]),
+    piece_tokens: int64(tokens.flat(), [tokens.length, 2]),
+  };
 }

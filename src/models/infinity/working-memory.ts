@@ -38,6 +38,6 @@ function laneValues(config: Sizes, { tokens, past }: WorkingTask): number {
 
 /** The hidden layer of a piece before and after its GELU. */
 function hiddenValues({ hidden }: Sizes, { rows, tokens }: WorkingTask): number {
-  const { starts, ends } = cutPieces(rows, tokens, hidden);
-  return 2 * (ends[0]![0] - starts[0]![0]) * (ends[0]![1] - starts[0]![1]) * hidden;
+  const pieces = cutPieces(rows, tokens, hidden);
+  return (2 * rows * tokens * hidden) / pieces.rows.length;
 }
