@@ -5,7 +5,7 @@
  * all layers share.
  */
 import type { Tensors } from "../runtime/session.js";
-import { float32, int64, int8, type Tensor } from "../runtime/tensor.js";
+import { discardArrays, float32, int64, int8, type Tensor } from "../runtime/tensor.js";
 import type { Committer } from "./committer.js";
 import {
   CacheAccount,
@@ -137,8 +137,16 @@ export class HostCache implements KvCache {
       eviction.kind === "fixed"
         ? await this.keepFixed(feeds, eviction.positions, into)
         : await this.keepBest({ ...feeds, observed: outputs[this.observedOutput]! }, eviction, [state, next], into);
-    this.slots[slot] = next;
+    this.replace(slot, next);
     return kept;
+  }
+
+  /** Puts a slot's tokens elsewhere and gives back the memory where they were. */
+  private replace(slot: number, next: Slot): void {
+    const { k, v, scores } = this.slots[slot]!;
+    const arrays = [k, v].flatMap(({ data, scale, fine, bias }) => [data, scale, fine, bias]);
+    discardArrays([...arrays, scores].filter((array) => array !== undefined));
+    this.slots[slot] = next;
   }
 
   private async keepFixed(
@@ -208,7 +216,7 @@ export class HostCache implements KvCache {
       if (old[name].scale) next[name].scale?.set(old[name].scale);
       if (old[name].bias) next[name].bias?.set(old[name].bias);
     }
-    this.slots[slot] = next;
+    this.replace(slot, next);
   }
 
   private allocate(room: number, tokens = 0): Slot {

@@ -46,7 +46,7 @@ describe("Session", () => {
     const memory = new Float32Array(20).fill(-1);
     const sum = float32(memory.subarray(2, 8), [2, 3]);
     const double = float32(memory.subarray(9, 15), [2, 3]);
-    await session.run({ x }, { sum, double });
+    expect(await session.run({ x }, { sum, double })).toEqual({ sum, double });
     expect([...memory]).toEqual([-1, -1, ...sums, -1, ...doubles, -1, -1, -1, -1, -1]);
   });
 

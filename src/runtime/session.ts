@@ -4,7 +4,7 @@ import { DeviceError } from "../errors.js";
 import { GATHERED, type GraphModel } from "../graph/model.js";
 import type { Device } from "./device.js";
 import { isNode, ort } from "./ort.js";
-import { bytesOf } from "./tensor.js";
+import { bytesOf, discard } from "./tensor.js";
 
 /** How a session is made. */
 export interface SessionOptions {
@@ -43,8 +43,8 @@ export class Session {
   }
 
   /**
-   * Runs the graph. `into` names the wanted outputs: a tensor receives the values in place (its shape must match),
-   * `null` lets the runtime allocate. Without `into` all outputs are returned.
+   * Runs the graph. `into` names the wanted outputs: a tensor receives the values in place (its shape must match) and is
+   * what is returned, `null` lets the runtime allocate. Without `into` all outputs are returned.
    */
   async run(feeds: Tensors, into?: Readonly<Record<string, Tensor | null>>): Promise<Tensors> {
     try {
@@ -63,8 +63,16 @@ export class Session {
 
 type Wanted = Readonly<Record<string, Tensor | null>> | undefined;
 
-function runInNode(session: InferenceSession, feeds: Tensors, into: Wanted): Promise<Tensors> {
-  return into ? session.run(feeds, into) : session.run(feeds);
+/** The build for Node writes into tensors it was given for outputs, and still returns a copy of each, which goes at once. */
+async function runInNode(session: InferenceSession, feeds: Tensors, into: Wanted): Promise<Tensors> {
+  if (!into) return session.run(feeds);
+  const outputs: Record<string, Tensor> = await session.run(feeds, into);
+  for (const [name, target] of Object.entries(into)) {
+    if (!target) continue;
+    discard(outputs[name]!);
+    outputs[name] = target;
+  }
+  return outputs;
 }
 
 /**

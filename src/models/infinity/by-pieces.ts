@@ -26,7 +26,10 @@ interface Made {
   readonly picked: readonly Value[];
 }
 
-/** Does `part` to every piece of `states` [rows, tokens, channels]; what comes of them, whole. */
+/**
+ * Does `part` to every piece of `states` [rows, tokens, channels]. What comes of them by token lies as the states do, but
+ * with axes of its own, for pieces, where there are such; {@link whole} gives it theirs.
+ */
 export function byPieces(
   g: GraphBuilder,
   states: readonly [Value, ...Value[]],
@@ -45,11 +48,15 @@ export function byPieces(
     tokenwise = byToken.length;
     return [...byToken, ...picked];
   });
-  const rowsAndTokens = axesOf(g, states[0], 0, 2);
   return {
-    byToken: joined.slice(0, tokenwise).map((value) => withAxes(g, value, [rowsAndTokens, g.ints([-1])])),
+    byToken: joined.slice(0, tokenwise),
     picked: joined.slice(tokenwise).map((value) => foundBy(g, value, axesOf(g, states[0], 0, 1))),
   };
+}
+
+/** What {@link byPieces} gave by token, as [rows, tokens, channels]. */
+export function whole(g: GraphBuilder, value: Value, state: Value): Value {
+  return g.target.loops ? withAxes(g, value, [axesOf(g, state, 0, 2), g.ints([-1])]) : value;
 }
 
 /** The piece with these rows, from a first token to the one after its last. */

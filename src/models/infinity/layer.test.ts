@@ -96,7 +96,10 @@ describe("the graph of a block", () => {
   // Its numbers are checked against the published code in test/parity; here, that its two forms agree.
   it.each([0, 6])("gives the same with attention written in two ways, after %d cached tokens", async (past) => {
     const [host, device] = [await run(past, HOST), await run(past, DEVICE)];
-    expect(host.y?.dims).toEqual([ROWS, TOKENS, CONFIG.width]);
+    expect([host.y?.dims, device.y?.dims]).toEqual([
+      [1, ROWS, TOKENS, CONFIG.width],
+      [ROWS, TOKENS, CONFIG.width],
+    ]);
     // Float32 rounding passes through sums of 24 products of numbers about 1.
     expect(largestDifference(values(device.y!), values(host.y!))).toBeLessThan(1e-5);
     for (const name of ["new_k", "new_v"]) expect(host[name]?.dims).toEqual([TOKENS, ROWS, CONFIG.width]);

@@ -17,7 +17,7 @@ import type { GraphModel, GraphTarget, WeightType } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { headName, storedInput, type StorageType } from "../../cache/storage.js";
 import { bySlot, type Block, type SlotTokens } from "./block.js";
-import { byPieces } from "./by-pieces.js";
+import { byPieces, whole } from "./by-pieces.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
 import type { Lookup } from "../lookup.js";
 import { blockPrefix } from "./names.js";
@@ -54,7 +54,8 @@ const SMALLEST_SQUARE = 1e-24;
  * [past, rows, C] as stored; `text_k` [rows, H, dim, text], already divided by √dim; `text_v` [rows, H, text, dim];
  * `text_bias` [rows, 1, 1, text], 0 or a large negative number; `observers` [observers], tokens whose queries are wanted;
  * on a target with loops `piece_rows` [pieces, rows of one] and `piece_tokens` [pieces, 2]; see `pieces.ts`.
- * Outputs: `y` [rows, tokens, C]; `new_k`, `new_v` [tokens, rows, C]; the observers' queries [observers, rows, C], as
+ * Outputs: `y` [rows, tokens, C], on a target with loops [pieces, rows of one, tokens of one, C], which lies as the same;
+ * `new_k`, `new_v` [tokens, rows, C]; the observers' queries [observers, rows, C], as
  * attention uses them (`observed_attention`) and as the bare product with the query matrix (`observed_projected`).
  * Where cached tokens may stand for several, also `past_k_bias` [past, rows, H], which is added to their logits.
  * Headwise, what concerns the cache is there for every head, dim instead of C wide: `past_k.0`, `past_k.1` and so on.
@@ -79,7 +80,8 @@ export function buildLayer(
   const modulated = modulation(block);
   const { q, keys, values } = queriesAndKeys(block, x, modulated);
   const seen = g.part("attention", () => selfAttention(block, q, keys, values));
-  g.output("y", behindAttention(block, x, seen, modulated), "float32", ["rows", "tokens", config.width]);
+  const axes = target.loops ? ["pieces", "piece rows", "piece tokens"] : ["rows", "tokens"];
+  g.output("y", behindAttention(block, x, seen, modulated), "float32", [...axes, config.width]);
   return g.build(store);
 }
 
@@ -157,7 +159,7 @@ function queriesAndKeys(block: Block, x: Value, { scale1, shift1 }: Modulation):
     const k = rotate(unitHeads(block, project(1, "sa.zero_k_bias")));
     return { byToken: [q, k, project(2, "sa.v_bias")], picked: [pick(q, observers), pick(projected, observers)] };
   });
-  const [q, k, v] = byToken as [Value, Value, Value];
+  const [q, k, v] = byToken.map((value) => whole(g, value, x)) as [Value, Value, Value];
   observe(block, picked as [Value, Value]);
   return { q, keys: remember(block, "k", k), values: remember(block, "v", v) };
 }

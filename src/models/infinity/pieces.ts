@@ -36,6 +36,12 @@ export function cutPieces(rows: number, tokens: number, hidden: number): Pieces 
   };
 }
 
+/** Pieces, rows of one, tokens of one: the axes of what lies piece by piece. */
+export function pieceAxes({ rows, tokens }: Pieces): readonly [number, number, number] {
+  const [first, end] = tokens[0]!;
+  return [rows.length, rows[0]!.length, end - first];
+}
+
 /** The pieces as a layer's inputs. */
 export function pieceFeeds({ rows, tokens }: Pieces): Record<"piece_rows" | "piece_tokens", Tensor> {
   return {

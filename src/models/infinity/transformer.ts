@@ -25,7 +25,7 @@ import type { InfinityConfig } from "./config.js";
 import { buildEmbedding, buildGuidance, buildHead } from "./ends.js";
 import { buildLayer } from "./layer.js";
 import type { Lookup } from "../lookup.js";
-import { cutPieces, pieceFeeds } from "./pieces.js";
+import { cutPieces, pieceAxes, pieceFeeds } from "./pieces.js";
 import type { RotaryTables } from "./rope.js";
 import type { TextCondition, TextRows } from "./text.js";
 import { layerWorkingBytes } from "./working-memory.js";
@@ -171,14 +171,25 @@ export class Transformer {
     return new WatchingCache(this.makeCache(rows, full.plan(run)), this.committer, { ...run, rows });
   }
 
+  /** A state that was consumed: the next layer's comes about in its memory. */
+  private spare: Float32Array = new Float32Array(0);
+
   /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed, even by a failure. */
   async layer(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
     if (this.onDevice) return this.layerOnDevice(layer, x, context);
-    const { cache, scale, remember, time } = context;
-    const y = float32(new Float32Array(x.size), x.dims);
-    const into = { y, ...(remember ? cache.outputs(layer, scale) : {}) };
-    const outputs = await this.layers[layer]!.run(this.layerFeeds(layer, x, context), into);
-    return { y, kept: remember ? await time("cache", () => cache.commit(layer, scale, outputs)) : undefined };
+    const { cache, scale, remember, time, text, tokens } = context;
+    const { hidden, width } = this.config;
+    const pieces = cutPieces(text.rows, tokens, hidden);
+    const y = this.spare.length === x.size ? this.spare : new Float32Array(x.size);
+    const into = {
+      y: float32(y, [...pieceAxes(pieces), width]),
+      ...(remember ? cache.outputs(layer, scale) : {}),
+    };
+    const feeds = { ...this.layerFeeds(layer, x, context), ...pieceFeeds(pieces) };
+    const outputs = await this.layers[layer]!.run(feeds, into);
+    this.spare = values(x);
+    const kept = remember ? await time("cache", () => cache.commit(layer, scale, outputs)) : undefined;
+    return { y: float32(y, x.dims), kept };
   }
 
   private async layerOnDevice(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
@@ -218,7 +229,6 @@ export class Transformer {
       text_k: k,
       text_v: v,
       text_bias: text.bias,
-      ...(this.committer.shape.target.loops ? pieceFeeds(cutPieces(text.rows, tokens, this.config.hidden)) : {}),
     };
   }
 
