@@ -17,7 +17,7 @@ import type { FeatureMap } from "../src/models/bsq-vae/feature-map.js";
 import { inferVaeConfig, publishedVae } from "../src/models/bsq-vae/tensors.js";
 import { Vae } from "../src/models/bsq-vae/vae.js";
 import { lookupIn } from "../src/models/lookup.js";
-import { collectGarbage, processMemory } from "../src/runtime/memory.js";
+import { processMemory } from "../src/runtime/memory.js";
 import { writeSyntheticVae } from "./synthetic-model.js";
 
 const MIB = 2 ** 20;
@@ -52,7 +52,7 @@ async function decode([file = "", side = "", strip = ""]: readonly string[]): Pr
   const begun = performance.now();
   await vae.decode(waves(config.bits, 1));
   const loading = (performance.now() - begun) / 1000;
-  await collectGarbage();
+  globalThis.gc!();
   const loaded = await processMemory();
   const [started, worked] = [performance.now(), process.cpuUsage()];
   const { data } = await vae.decode(waves(config.bits, Number(side) / config.stride));

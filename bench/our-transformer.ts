@@ -13,7 +13,7 @@ import { readFloat32, readNumbers } from "../src/checkpoint/read.js";
 import { sliceRows, type StoredTensor } from "../src/checkpoint/tensor.js";
 import type { WeightType } from "../src/graph/model.js";
 import type { Device } from "../src/runtime/device.js";
-import { drawScales, MOST_GARBAGE } from "../src/generate/draw-scales.js";
+import { drawScales } from "../src/generate/draw-scales.js";
 import { resolveSettings } from "../src/generate/settings.js";
 import { CodeAccumulator } from "../src/models/bsq-vae/accumulator.js";
 import { mapTokens, PIXEL_CLASSES } from "../src/models/infinity/schedule.js";
@@ -21,7 +21,7 @@ import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
 import { joinTexts } from "../src/models/infinity/text.js";
 import { Transformer } from "../src/models/infinity/transformer.js";
 import { lookupIn } from "../src/models/lookup.js";
-import { collectGarbage, processMemory } from "../src/runtime/memory.js";
+import { MOST_GARBAGE, processMemory } from "../src/runtime/memory.js";
 import { median } from "./in-turn.js";
 
 const GUIDANCE = 3;
@@ -105,7 +105,7 @@ async function draw(count: number, policyName = policy as PolicyName): Promise<F
 
 // A device compiles its kernels when they are first needed, some of them for large scales and for choosing tokens only.
 await (device === "cpu" ? draw(Math.min(scales, WARM_SCALES), "full") : draw(scales));
-await collectGarbage();
+globalThis.gc!();
 const { resident: loadedBytes } = await processMemory();
 commitSeconds = 0;
 const runs: number[] = [];

@@ -11,13 +11,9 @@ import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
 import type { TextRows } from "../models/infinity/text.js";
 import type { ScaleContext, Transformer } from "../models/infinity/transformer.js";
 import { untimed, type Clock } from "../runtime/clock.js";
-import { collectGarbage } from "../runtime/memory.js";
 import type { Tensor } from "../runtime/tensor.js";
 import { guideLogits } from "./sampling.js";
 import type { Settings } from "./settings.js";
-
-/** Bytes of dead copies that may pile up before they are collected. */
-export const MOST_GARBAGE = 2 ** 26;
 
 /** Who decides the bits of a scale: the sampler, or a case that forces them. Returns [batch, tokens, bits of a token]. */
 export type ChooseBits = (scale: number, logits: readonly Float32Array[]) => Uint8Array;
@@ -49,10 +45,9 @@ export interface Drawing {
 /** Draws all scales into `codes`. @throws ModelError where logits are no finite numbers */
 export async function drawScales(drawing: Drawing): Promise<void> {
   const { settings, transformer, text, codes, time = untimed } = drawing;
-  const garbage = new Garbage();
   for (const [scale, map] of settings.schedule.maps.entries()) {
     const start = scale === 0 ? text.start : await time("embedding", () => embedScale(drawing, scale, map));
-    const hidden = await time("layers", () => runLayers(drawing, start, scale, map, garbage));
+    const hidden = await time("layers", () => runLayers(drawing, start, scale, map));
     const logits = await time("head", () => transformer.logits(hidden, text));
     requireFinite(logits, scale, transformer.weights);
     const bits = await time("sampling", () => drawing.chooseBits(scale, mixLogits(drawing, logits, scale)));
@@ -69,25 +64,7 @@ function embedScale({ transformer, text, batch, codes }: Drawing, scale: number,
   return transformer.embed(rows, text.rows, mapTokens(map), scale);
 }
 
-/** Dead copies since they were last collected. */
-class Garbage {
-  private bytes = 0;
-
-  async add(bytes: number): Promise<void> {
-    this.bytes += bytes;
-    if (this.bytes <= MOST_GARBAGE) return;
-    await collectGarbage();
-    this.bytes = 0;
-  }
-}
-
-async function runLayers(
-  drawing: Drawing,
-  start: Tensor,
-  scale: number,
-  map: ScaleSize,
-  garbage: Garbage,
-): Promise<Tensor> {
+async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: ScaleSize): Promise<Tensor> {
   const { transformer, settings, text, cache, time = untimed } = drawing;
   const { schedule, guidance, guideAfter } = settings;
   const context: ScaleContext = {
@@ -106,10 +83,6 @@ async function runLayers(
       const { y, kept } = await transformer.layer(layer, x, context);
       x = y;
       if (kept) drawing.onKept?.(scale, layer, kept);
-      // The state, its keys and its values each leave a copy behind; where tokens were chosen, so do they, and the
-      // layer's cache from before.
-      const copies = 3 * y.size * Float32Array.BYTES_PER_ELEMENT;
-      await garbage.add(kept ? copies + (2 * cache.bytes) / transformer.config.depth : copies);
       if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
       drawing.onLayer?.(scale, layer);
     }

@@ -19,7 +19,8 @@ import { historyTokens, mapTokens, totalTokens } from "../models/infinity/schedu
 import { joinTexts, type TextCondition, type TextRows } from "../models/infinity/text.js";
 import { Transformer, type TransformerOptions } from "../models/infinity/transformer.js";
 import { disposeAll } from "../runtime/dispose.js";
-import { drawScales, MOST_GARBAGE, type ChooseBits } from "./draw-scales.js";
+import { MOST_GARBAGE } from "../runtime/memory.js";
+import { drawScales, type ChooseBits } from "./draw-scales.js";
 import type { Recorder } from "./recorder.js";
 import { sampleBits } from "./sampling.js";
 import type { Settings } from "./settings.js";

@@ -7,6 +7,12 @@ export interface ProcessMemory {
   readonly peak: number;
 }
 
+/**
+ * Bytes of buffers that nobody refers to any more, at most: with more V8 begins to collect. What is large is given back at
+ * once (`discard` in `tensor.ts`), so this is for what is small, and for what ONNX Runtime allocates itself.
+ */
+export const MOST_GARBAGE = 2 ** 26;
+
 /** {@link processMemory} where there is one to read: a browser tells a page nothing of the kind, which is undefined. */
 export async function processMemoryIfTold(): Promise<ProcessMemory | undefined> {
   return isNode ? processMemory() : undefined;
@@ -21,18 +27,4 @@ export async function processMemory(): Promise<ProcessMemory> {
   const highWater = /VmHWM:\s+(\d+) kB/.exec(status)?.[1];
   const peak = highWater === undefined ? process.resourceUsage().maxRSS * 1024 : Number(highWater) * 1024;
   return { resident, peak };
-}
-
-/**
- * Gives what JavaScript no longer refers to back at once (Node only; elsewhere nothing happens). ONNX Runtime returns a
- * copy even of an output that was written in place, and V8, which sees only small objects, would let them pile up.
- */
-export async function collectGarbage(): Promise<void> {
-  if (!isNode) return;
-  const [v8, vm] = await Promise.all([
-    import(/* webpackIgnore: true */ "node:v8"),
-    import(/* webpackIgnore: true */ "node:vm"),
-  ]);
-  v8.setFlagsFromString("--expose-gc");
-  (vm.runInNewContext("gc") as () => void)();
 }

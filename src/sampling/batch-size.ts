@@ -3,7 +3,7 @@ import { availableParallelism, freemem } from "node:os";
 import { heldBytes } from "../cache/kv-cache.js";
 import type { Plan } from "../cache/policy.js";
 import { bytesPerToken, type StorageType } from "../cache/storage.js";
-import { MOST_GARBAGE } from "../generate/draw-scales.js";
+import { MOST_GARBAGE } from "../runtime/memory.js";
 import type { InfinityConfig } from "../models/infinity/config.js";
 import { layerWorkingBytes } from "../models/infinity/working-memory.js";
 
