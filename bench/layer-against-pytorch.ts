@@ -16,12 +16,12 @@ import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32 } from "../src/checkpoint/read.js";
 import type { WeightType } from "../src/graph/model.js";
 import { buildLayer } from "../src/models/infinity/layer.js";
-import { cutPieces, pieceFeeds } from "../src/models/infinity/pieces.js";
+import { cutPieces, pieceAxes, pieceFeeds } from "../src/models/infinity/pieces.js";
 import { inferInfinityConfig } from "../src/models/infinity/tensors.js";
 import { lookupIn } from "../src/models/lookup.js";
 import { probeTarget } from "../src/runtime/probe.js";
 import { Session } from "../src/runtime/session.js";
-import { float32, int64, type Tensor } from "../src/runtime/tensor.js";
+import { float32, int64, values, type Tensor } from "../src/runtime/tensor.js";
 import { python, report, runOurs, runPython } from "./in-turn.js";
 
 const THREADS = 2;
@@ -73,14 +73,21 @@ async function ours([folder = "", weights = "fp32"]: readonly string[]): Promise
   const feeds: Record<string, Tensor> = { observers: int64([0], [1]) };
   for (const [name, tensor] of given) feeds[name] = float32(await readFloat32(tensor), tensor.shape);
   const [rows = 0, tokens = 0] = feeds.x!.dims;
-  const [, , dim = 0, text = 0] = feeds.text_k!.dims;
+  const [, text = 0] = feeds.text_k!.dims;
   // Ours takes the text's keys with the scores' factor in them.
-  const keys = (feeds.text_k!.data as Float32Array).map((value) => value / Math.sqrt(dim));
-  Object.assign(feeds, pieceFeeds(cutPieces(rows, tokens, config.hidden)), {
-    text_k: float32(keys, feeds.text_k!.dims),
-    text_bias: float32(new Float32Array(rows * text), [rows, 1, 1, text]),
+  const factor = 1 / Math.sqrt(config.width / config.heads);
+  const everyRow = Array.from({ length: rows }, (_, row) => row);
+  const edges = (edge: (row: number) => readonly number[]): Tensor => int64(everyRow.flatMap(edge), [rows, 2]);
+  const pieces = cutPieces(rows, tokens, config.hidden);
+  Object.assign(feeds, pieceFeeds(pieces), {
+    text_k: float32(
+      values(feeds.text_k!).map((value) => value * factor),
+      feeds.text_k!.dims,
+    ),
+    text_starts: edges((row) => [row, 0]),
+    text_ends: edges((row) => [row + 1, text]),
   });
-  const y = float32(new Float32Array(feeds.x!.size), feeds.x!.dims);
+  const y = float32(new Float32Array(feeds.x!.size), [...pieceAxes(pieces), config.width]);
   let best = Infinity;
   for (let i = 0; i < RUNS; i++) {
     const begun = performance.now();

@@ -193,8 +193,8 @@ def make_layer(folder, width, heads, new, cached):
         "cos": angles.cos(), "sin": angles.sin(),
         "past_k": F.normalize(torch.randn(cached, ROWS, heads, dim, generator=g), dim=-1).view(cached, ROWS, width),
         "past_v": torch.randn(cached, ROWS, width, generator=g),
-        "text_k": torch.randn(ROWS, heads, dim, LAYER_TEXT, generator=g),
-        "text_v": torch.randn(ROWS, heads, LAYER_TEXT, dim, generator=g),
+        "text_k": torch.randn(ROWS, LAYER_TEXT, width, generator=g),
+        "text_v": torch.randn(ROWS, LAYER_TEXT, width, generator=g),
     }, f"{folder}/layer.pth")
 
 
@@ -204,7 +204,9 @@ def run_layer(folder):
     torch.set_num_threads(THREADS)
     net = Transformer(torch.load(f"{folder}/infinity.pth"))
     given = torch.load(f"{folder}/layer.pth")
-    net.modulation, net.text_k, net.text_v = given["modulation"].unsqueeze(1), [given["text_k"]], [given["text_v"]]
+    by_head = {name: given[name].view(ROWS, -1, net.H, net.D).transpose(1, 2) for name in ("text_k", "text_v")}
+    net.modulation = given["modulation"].unsqueeze(1)
+    net.text_k, net.text_v = [by_head["text_k"].transpose(-1, -2).contiguous()], [by_head["text_v"].contiguous()]
     past = [given[name].view(-1, ROWS, net.H, net.D).permute(1, 2, 0, 3) for name in ("past_k", "past_v")]
     past = [tensor.contiguous() for tensor in past]
     best = math.inf

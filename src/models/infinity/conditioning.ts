@@ -17,7 +17,7 @@ import { blockPrefix } from "./names.js";
  *
  * Input: `features` [1, text, textChannels], the text encoder's last hidden state.
  * Outputs: `start` [1, 1, C], the first scale's token; `modulation` [1, 6, C]; `head_modulation` [1, 2, C]; for every
- * layer `text_k.{layer}` [1, H, dim, text], divided by √dim, and `text_v.{layer}` [1, H, text, dim].
+ * layer `text_k.{layer}`, divided by √dim, and `text_v.{layer}`, [1, text, C] each.
  */
 export function buildConditioning(
   config: InfinityConfig,
@@ -62,40 +62,39 @@ function attentivePool(g: GraphBuilder, lookup: Lookup, text: Value): Value {
   const prefix = "text_proj_for_sos.ca";
   const queries = lookup(`${prefix}.mat_q`);
   const [, heads = 0, dim = 0] = queries.shape;
-  const { keys, values } = keysAndValues(g, lookup, text, prefix, heads, dim);
+  const { keys, values } = keysAndValues(g, lookup, text, prefix, { heads, dim });
+  const byHead = (x: Value, perm: readonly number[]): Value =>
+    op.Transpose(g, op.Reshape(g, x, [0, 0, heads, dim]), perm);
   const q = op.Reshape(g, g.weight(queries), [1, heads, 1, dim]);
-  const read = op.MatMul(g, op.Softmax(g, op.MatMul(g, q, keys)), values);
+  const scores = op.Softmax(g, op.MatMul(g, q, byHead(keys, [0, 2, 3, 1])));
+  const read = op.MatMul(g, scores, byHead(values, [0, 2, 1, 3]));
   const pooled = op.Reshape(g, read, [1, 1, heads * dim]);
   return op.Linear(g, pooled, g.weight(lookup(`${prefix}.proj.weight`)), g.weight(lookup(`${prefix}.proj.bias`)));
 }
 
-/** Keys [1, H, dim, text], divided by √dim, and values [1, H, text, dim] of a cross-attention's `mat_kv`. */
+/** Keys, divided by √dim, and values of a cross-attention's `mat_kv`, [1, text, heads · dim] each. */
 function keysAndValues(
   g: GraphBuilder,
   lookup: Lookup,
   text: Value,
   prefix: string,
-  heads: number,
-  dim: number,
+  { heads, dim }: { heads: number; dim: number },
 ): { keys: Value; values: Value } {
   const matrix = lookup(`${prefix}.mat_kv.weight`);
   const C = heads * dim;
   const project = (part: number, bias: string): Value => {
     const rows = g.matrix(sliceRows(matrix, part * C, (part + 1) * C));
-    return op.Reshape(g, op.Linear(g, text, rows, g.weight(lookup(`${prefix}.${bias}`))), [0, 0, heads, dim]);
+    return op.Linear(g, text, rows, g.weight(lookup(`${prefix}.${bias}`)));
   };
-  const keys = op.Transpose(g, project(0, "zero_k_bias"), [0, 2, 3, 1]);
-  return {
-    keys: op.Mul(g, keys, g.scalar(1 / Math.sqrt(dim))),
-    values: op.Transpose(g, project(1, "v_bias"), [0, 2, 1, 3]),
-  };
+  return { keys: op.Mul(g, project(0, "zero_k_bias"), g.scalar(1 / Math.sqrt(dim))), values: project(1, "v_bias") };
 }
 
 function textKeysAndValues(g: GraphBuilder, config: InfinityConfig, lookup: Lookup, text: Value, layer: number): void {
-  const dim = config.width / config.heads;
-  const { keys, values } = keysAndValues(g, lookup, text, `${blockPrefix(config, layer)}.ca`, config.heads, dim);
-  g.output(`text_k.${layer}`, keys, "float32", [1, config.heads, dim, "text"]);
-  g.output(`text_v.${layer}`, values, "float32", [1, config.heads, "text", dim]);
+  const { width, heads } = config;
+  const sizes = { heads, dim: width / heads };
+  const { keys, values } = keysAndValues(g, lookup, text, `${blockPrefix(config, layer)}.ca`, sizes);
+  g.output(`text_k.${layer}`, keys, "float32", [1, "text", width]);
+  g.output(`text_v.${layer}`, values, "float32", [1, "text", width]);
 }
 
 /** A linear layer on the activated condition, seen as `parts` vectors of width C. */

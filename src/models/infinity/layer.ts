@@ -22,6 +22,7 @@ import { NORM_EPSILON, type InfinityConfig } from "./config.js";
 import type { Lookup } from "../lookup.js";
 import { blockPrefix } from "./names.js";
 import { selfAttention } from "./self-attention.js";
+import { textAttention, textInputs } from "./text-attention.js";
 
 /** What a layer's graph is written for. */
 export interface LayerOptions {
@@ -51,9 +52,9 @@ const SMALLEST_SQUARE = 1e-24;
  * The graph of block `layer`.
  *
  * Inputs: `x` [rows, tokens, C]; `modulation` [rows, 6, C]; `cos`, `sin` [tokens, dim/2]; `past_k`, `past_v`
- * [past, rows, C] as stored; `text_k` [rows, H, dim, text], already divided by √dim; `text_v` [rows, H, text, dim];
- * `text_bias` [rows, 1, 1, text], 0 or a large negative number; `observers` [observers], tokens whose queries are wanted;
- * on a target with loops `piece_rows` [pieces, rows of one] and `piece_tokens` [pieces, 2]; see `pieces.ts`.
+ * [past, rows, C] as stored; `text_k`, already divided by √dim, and `text_v` [rows, text, C]; `observers` [observers], tokens
+ * whose queries are wanted. On a target with loops `piece_rows` [pieces, rows of one] and `piece_tokens` [pieces, 2], see
+ * `pieces.ts`, and `text_starts`, `text_ends` [rows, 2]; elsewhere `text_bias` [rows, 1, 1, text], see `text-attention.ts`.
  * Outputs: `y` [rows, tokens, C], on a target with loops [pieces, rows of one, tokens of one, C], which lies as the same;
  * `new_k`, `new_v` [tokens, rows, C]; the observers' queries [observers, rows, C], as
  * attention uses them (`observed_attention`) and as the bare product with the query matrix (`observed_projected`).
@@ -89,15 +90,15 @@ export function buildLayer(
 function behindAttention(block: Block, x: Value, seen: Value, { gamma1, gamma2, scale2, shift2 }: Modulation): Value {
   const { g, weight, matrix } = block;
   const text = textInputs(block);
-  const { byToken } = byPieces(g, [x, seen], ({ rows }, [before, read]) => {
+  const { byToken } = byPieces(g, [x, seen], (piece, [before, read]) => {
+    const { rows } = piece;
     const attended = g.part("projections", () =>
       op.Linear(g, read!, matrix("sa.proj.weight"), weight("sa.proj.bias"), {
         xInWork: block.attention === "float16",
       }),
     );
     const afterSelf = op.Add(g, before!, op.Mul(g, attended, rows(gamma1)));
-    const ownText = { keys: rows(text.keys), values: rows(text.values), bias: rows(text.bias) };
-    const told = g.part("text", () => textAttention(block, afterSelf, ownText));
+    const told = g.part("text", () => textAttention(block, afterSelf, text, piece));
     const afterText = op.Add(g, afterSelf, told);
     const normed = adaptiveNorm(block, afterText, rows(scale2), rows(shift2));
     const fed = g.part("mlp", () => feedForward(block, normed));
@@ -206,33 +207,6 @@ function observe(block: Block, [attention, projected]: readonly [Value, Value]):
   };
   emit("observed_attention", attention);
   emit("observed_projected", op.Sub(g, projected, weight("sa.q_bias")));
-}
-
-/** Keys, values and bias of the text's tokens. */
-type Text = Record<"keys" | "values" | "bias", Value>;
-
-function textInputs({ g, config: { width, heads } }: Block): Text {
-  const dim = width / heads;
-  return {
-    keys: g.input("text_k", "float32", ["rows", heads, dim, "text"]),
-    values: g.input("text_v", "float32", ["rows", heads, "text", dim]),
-    bias: g.input("text_bias", "float32", ["rows", 1, 1, "text"]),
-  };
-}
-
-/**
- * Attention of the image's tokens to the text. The text is short (at most 512 tokens), so its scores are no larger than
- * the MLP's hidden layer and plain products serve, with a bias for the padding.
- */
-function textAttention({ g, config, weight, matrix }: Block, x: Value, { keys, values, bias }: Text): Value {
-  const { width: C, heads } = config;
-  const dim = C / heads;
-  const normed = op.LayerNormalization(g, x, weight("ca_norm.weight"), weight("ca_norm.bias"), NORM_EPSILON);
-  const q = op.Linear(g, normed, matrix("ca.mat_q.weight"), weight("ca.mat_q.bias"));
-  const byHead = op.Transpose(g, op.Reshape(g, q, [0, 0, heads, dim]), [0, 2, 1, 3]);
-  const scores = op.Softmax(g, op.Add(g, op.MatMul(g, byHead, keys), bias));
-  const read = op.Transpose(g, op.MatMul(g, scores, values), [0, 2, 1, 3]);
-  return op.Linear(g, op.Reshape(g, read, [0, 0, C]), matrix("ca.proj.weight"), weight("ca.proj.bias"));
 }
 
 /** The MLP, tanh GELU between its two layers. */

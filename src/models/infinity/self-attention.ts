@@ -55,14 +55,18 @@ function attendByLane(block: Block, q: Value, keys: readonly SlotTokens[], value
   const cut = (value: Value, channels: number): Value => cutLanes(g, value, lanes, channels / parts);
   const cutSlot = (tokens: SlotTokens): SlotTokens => cutSlotLanes(tokens, parts, (C / heads) * tokens.heads, cut);
   const [ownKeys, ownValues] = [keys.map(cutSlot), values.map(cutSlot)];
-  const [joined] = g.scan([queriesByLane(g, q, lanes, parts, C), op.Range(g, op.Squeeze(g, lanes, [0]))], 3, (entries) => {
-    const [asked, lane] = entries.map((entry) => op.Unsqueeze(g, entry, [0])) as [Value, Value];
-    const pick = (value: Value): Value => op.Gather(g, value, lane, 1);
-    // The lane's axis, of length 1, moves to the front by reshaping, which copies nothing.
-    const place = (tokens: SlotTokens): Value =>
-      op.Unsqueeze(g, op.Squeeze(g, join(block, pickTokens(tokens, pick)), [1]), [0]);
-    return [attend(block, bySlot(block, asked), ownKeys, ownValues, place)];
-  });
+  const [joined] = g.scan(
+    [queriesByLane(g, q, lanes, parts, C), op.Range(g, op.Squeeze(g, lanes, [0]))],
+    3,
+    (entries) => {
+      const [asked, lane] = entries.map((entry) => op.Unsqueeze(g, entry, [0])) as [Value, Value];
+      const pick = (value: Value): Value => op.Gather(g, value, lane, 1);
+      // The lane's axis, of length 1, moves to the front by reshaping, which copies nothing.
+      const place = (tokens: SlotTokens): Value =>
+        op.Unsqueeze(g, op.Squeeze(g, join(block, pickTokens(tokens, pick)), [1]), [0]);
+      return [attend(block, bySlot(block, asked), ownKeys, ownValues, place)];
+    },
+  );
   const read = joined!; // [lanes, 1, tokens, C / parts]
   if (parts === 1) return op.ReshapeTo(g, read, op.Shape(g, q));
   const tokens = op.Slice(g, op.Shape(g, q), 0, 1, 2);

@@ -6,7 +6,6 @@ const CONFIG = {
   ...{ depth: 2, width: 6, heads: 3, hidden: 8, textChannels: 4, textLength: 512 },
   ...{ bits: 2, patchify: false, chunks: 1, levels: 13 },
 };
-const DIM = 2;
 
 /** A text whose every value tells where it comes from: text · 1e5 + place in its own tensor. */
 function condition(text: number, tokens: number): TextCondition {
@@ -15,15 +14,15 @@ function condition(text: number, tokens: number): TextCondition {
       Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => text * 1e5 + i + 1),
       shape,
     );
-  const { depth, width, heads } = CONFIG;
+  const { depth, width } = CONFIG;
   const outputs: Record<string, Tensor> = {
     start: numbered(1, 1, width),
     modulation: numbered(1, 6, width),
     head_modulation: numbered(1, 2, width),
   };
   for (let layer = 0; layer < depth; layer++) {
-    outputs[`text_k.${layer}`] = numbered(1, heads, DIM, tokens);
-    outputs[`text_v.${layer}`] = numbered(1, heads, tokens, DIM);
+    outputs[`text_k.${layer}`] = numbered(1, tokens, width);
+    outputs[`text_v.${layer}`] = numbered(1, tokens, width);
   }
   return { tokens, outputs };
 }
@@ -43,17 +42,26 @@ describe("joinTexts", () => {
     { lengths: [2, 512, 100], padded: 512 },
   ])("pads texts of $lengths tokens to $padded", ({ lengths, padded }) => {
     const { rows, layers, bias } = join(...lengths);
-    const { heads } = CONFIG;
+    const shape = [lengths.length, padded, CONFIG.width];
     expect(rows).toBe(lengths.length);
     expect(bias.dims).toEqual([rows, 1, 1, padded]);
     expect(layers.map(({ k, v }) => [k.dims, v.dims])).toEqual([
+      [shape, shape],
+      [shape, shape],
+    ]);
+  });
+
+  it("tells where every row's text begins and ends, by row and token", () => {
+    const { starts, ends } = join(3, 70);
+    const read = ({ data, dims }: Tensor): unknown => [dims, Array.from(data as BigInt64Array, Number)];
+    expect([read(starts), read(ends)]).toEqual([
       [
-        [rows, heads, DIM, padded],
-        [rows, heads, padded, DIM],
+        [2, 2],
+        [0, 0, 1, 0],
       ],
       [
-        [rows, heads, DIM, padded],
-        [rows, heads, padded, DIM],
+        [2, 2],
+        [1, 3, 2, 70],
       ],
     ]);
   });
@@ -80,23 +88,14 @@ describe("joinTexts", () => {
     expect([...values(headModulation)]).toEqual(counted(12));
   });
 
-  it("keeps every key and value at its head, channel and token, zeros after them", () => {
+  it("keeps every key and value at its token and channel, zeros after them", () => {
     const lengths = [2, 5];
-    const { heads } = CONFIG;
     const [layer] = join(...lengths).layers;
-    const keys = values(layer!.k);
-    const texts = values(layer!.v);
     lengths.forEach((tokens, row) => {
-      for (let head = 0; head < heads; head++) {
-        for (let channel = 0; channel < DIM; channel++) {
-          for (let token = 0; token < 64; token++) {
-            const k = keys[((row * heads + head) * DIM + channel) * 64 + token];
-            const v = texts[((row * heads + head) * 64 + token) * DIM + channel];
-            const own = token < tokens;
-            expect(k).toBe(own ? row * 1e5 + (head * DIM + channel) * tokens + token + 1 : 0);
-            expect(v).toBe(own ? row * 1e5 + (head * tokens + token) * DIM + channel + 1 : 0);
-          }
-        }
+      for (const tensor of [layer!.k, layer!.v]) {
+        const own = values(tensor).subarray(row * 64 * CONFIG.width, (row + 1) * 64 * CONFIG.width);
+        const expected = Array.from(own, (_, i) => (i < tokens * CONFIG.width ? row * 1e5 + i + 1 : 0));
+        expect([...own]).toEqual(expected);
       }
     });
   });

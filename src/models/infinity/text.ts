@@ -1,5 +1,5 @@
 /** What the texts of a batch mean to the transformer, gathered into the rows that the layers take. */
-import { float32, values, type Tensor } from "../../runtime/tensor.js";
+import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
 import type { Tensors } from "../../runtime/session.js";
 import type { InfinityConfig } from "./config.js";
 
@@ -18,8 +18,11 @@ export interface TextRows {
   readonly modulation: Tensor;
   /** [rows, 2, C]. */
   readonly headModulation: Tensor;
-  /** For every layer keys [rows, H, dim, text] and values [rows, H, text, dim]. */
+  /** For every layer keys and values [rows, text, C], zeros where a text is padded. */
   readonly layers: readonly { readonly k: Tensor; readonly v: Tensor }[];
+  /** Where a row's own text begins in these and where it ends, by row and token, [rows, 2]. */
+  readonly starts: Tensor;
+  readonly ends: Tensor;
   /** [rows, 1, 1, text]: 0 on a row's own tokens, a large negative number on the padding. */
   readonly bias: Tensor;
 }
@@ -34,51 +37,32 @@ export const TEXT_BLOCK = 64;
 const MASKED = -1e9;
 
 /** Joins texts into rows. */
-export function joinTexts(config: InfinityConfig, texts: readonly TextCondition[]): TextRows {
-  const { width, heads, depth } = config;
-  const dim = width / heads;
+export function joinTexts({ width, depth }: InfinityConfig, texts: readonly TextCondition[]): TextRows {
+  const rows = texts.length;
   const longest = Math.max(...texts.map(({ tokens }) => tokens));
   const length = Math.ceil(longest / TEXT_BLOCK) * TEXT_BLOCK;
-  const rows = texts.length;
-  const stack = (name: string, shape: readonly number[]): Tensor =>
-    float32(concatenate(texts.map(({ outputs }) => values(outputs[name]!))), [rows, ...shape]);
-  const padded = (name: string, blocks: number, inner: number): Float32Array =>
-    concatenate(
-      texts.map(({ outputs, tokens }) => padBlocks(values(outputs[name]!), blocks, tokens * inner, length * inner)),
+  /** What all texts gave under a name, `each` values a row. */
+  const stack = (name: string, each: number): Float32Array => {
+    const all = new Float32Array(rows * each);
+    texts.forEach(({ outputs }, row) => all.set(values(outputs[name]!), row * each));
+    return all;
+  };
+  const bias = new Float32Array(rows * length);
+  texts.forEach(({ tokens }, row) => bias.fill(MASKED, row * length + tokens, (row + 1) * length));
+  const padded = (name: string): Tensor => float32(stack(name, length * width), [rows, length, width]);
+  const edges = (edge: (tokens: number, row: number) => readonly [number, number]): Tensor =>
+    int64(
+      texts.flatMap(({ tokens }, row) => edge(tokens, row)),
+      [rows, 2],
     );
   return {
     rows,
-    start: stack("start", [1, width]),
-    modulation: stack("modulation", [6, width]),
-    headModulation: stack("head_modulation", [2, width]),
-    layers: Array.from({ length: depth }, (_, layer) => ({
-      k: float32(padded(`text_k.${layer}`, width, 1), [rows, heads, dim, length]),
-      v: float32(padded(`text_v.${layer}`, heads, dim), [rows, heads, length, dim]),
-    })),
-    bias: float32(concatenate(texts.map(({ tokens }) => new Float32Array(length).fill(MASKED, tokens))), [
-      rows,
-      1,
-      1,
-      length,
-    ]),
+    start: float32(stack("start", width), [rows, 1, width]),
+    modulation: float32(stack("modulation", 6 * width), [rows, 6, width]),
+    headModulation: float32(stack("head_modulation", 2 * width), [rows, 2, width]),
+    layers: Array.from({ length: depth }, (_, i) => ({ k: padded(`text_k.${i}`), v: padded(`text_v.${i}`) })),
+    starts: edges((_, row) => [row, 0]),
+    ends: edges((tokens, row) => [row + 1, tokens]),
+    bias: float32(bias, [rows, 1, 1, length]),
   };
-}
-
-/** Every one of `blocks` runs of `from` values followed by zeros up to `to`. */
-function padBlocks(source: Float32Array, blocks: number, from: number, to: number): Float32Array {
-  const out = new Float32Array(blocks * to);
-  for (let block = 0; block < blocks; block++) {
-    out.set(source.subarray(block * from, (block + 1) * from), block * to);
-  }
-  return out;
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    out.set(part, end);
-    end += part.length;
-  }
-  return out;
 }

@@ -228,7 +228,9 @@ export class Transformer {
       sin: float32(rotary.sin, angles),
       text_k: k,
       text_v: v,
-      text_bias: text.bias,
+      ...(this.committer.shape.target.loops
+        ? { text_starts: text.starts, text_ends: text.ends }
+        : { text_bias: text.bias }),
     };
   }
 
