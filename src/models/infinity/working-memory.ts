@@ -21,12 +21,12 @@ type Sizes = Pick<InfinityConfig, "width" | "heads" | "hidden">;
  */
 export function layerWorkingBytes(config: Sizes, task: WorkingTask): number {
   const state = task.rows * task.tokens * config.width;
-  // States before and after; queries, keys and values in pieces, and these joined.
+  // States before and after; queries as they are made and by lane; keys and values as they are made and as the cache takes them.
   const making = 8 * state;
-  // States before and after, queries as they were and by lane, what the cache takes, what was read so far; and a lane.
-  const attending = 7 * state + laneValues(config, task);
-  // States before and after, what was read, what the cache takes, pieces done and these joined; and a hidden layer.
-  const inPieces = 7 * state + hiddenValues(config, task);
+  // States before and after, queries by lane, what the cache takes, what was read so far; and a lane.
+  const attending = 6 * state + laneValues(config, task);
+  // States before and after, what was read, what the cache takes; and a hidden layer.
+  const inPieces = 5 * state + hiddenValues(config, task);
   return Math.max(making, attending, inPieces) * Float32Array.BYTES_PER_ELEMENT;
 }
 
