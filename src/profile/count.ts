@@ -5,7 +5,6 @@ import type { WeightType } from "../graph/model.js";
 import type { VaeConfig } from "../models/bsq-vae/config.js";
 import type { InfinityConfig } from "../models/infinity/config.js";
 import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
-import { TEXT_BLOCK } from "../models/infinity/text.js";
 import type { T5Config } from "../models/t5/config.js";
 import { decoderWork, textEncoderWork } from "./parts-work.js";
 import {
@@ -64,8 +63,8 @@ function scaleParts(run: CountedRun, scale: number): Record<string, Work> {
   const tokens = mapTokens(maps[scale]!);
   const lengths = plan.lengths[scale - 1] ?? [0];
   const past = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
-  const longest = Math.max(...texts, run.negative ?? 0);
-  const text = Math.ceil(longest / TEXT_BLOCK) * TEXT_BLOCK;
+  const read = rowTexts(run);
+  const text = read.reduce((sum, length) => sum + length, 0) / read.length;
   const layer = layerWork(infinity, { rows, tokens, past, text, weights, storage });
   const summed = images * infinity.bits * mapTokens(maps.at(-1)!);
   const layers = Object.entries(layer).map(([part, work]) => [part, times(infinity.depth, work)] as const);
@@ -81,9 +80,15 @@ function scaleParts(run: CountedRun, scale: number): Record<string, Work> {
   };
 }
 
+/** Tokens of the text that each row reads; the learned unconditional one is as long as the text beside it. */
+function rowTexts({ texts, negative, guided }: CountedRun): readonly number[] {
+  return guided ? [...texts, ...texts.map((length) => negative ?? length)] : texts;
+}
+
 /** Every text by itself; the learned unconditional one once for each length. */
-function conditioning({ infinity, texts, negative, guided, weights }: CountedRun): Work {
-  const avoided = negative === undefined ? [...new Set(texts)] : texts.map(() => negative);
-  const all = guided ? [...texts, ...avoided] : texts;
+function conditioning(run: CountedRun): Work {
+  const { infinity, texts, negative, weights } = run;
+  const avoided = rowTexts(run).slice(texts.length);
+  const all = [...texts, ...(negative === undefined ? new Set(avoided) : avoided)];
   return together(all.map((tokens) => conditioningWork(infinity, weights, tokens)));
 }

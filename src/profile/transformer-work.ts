@@ -25,7 +25,7 @@ export interface LayerTask {
   readonly tokens: number;
   /** Cached tokens; the mean over the layers or heads, as all counts are proportional to it. */
   readonly past: number;
-  /** Tokens of the padded text. */
+  /** Tokens of the text, the mean over the rows. */
   readonly text: number;
   readonly weights: WeightType;
   readonly storage: StorageType;

@@ -28,8 +28,8 @@ export interface TextRows {
 }
 
 /**
- * Texts are padded to a multiple of this many tokens. A softmax over a multiple of 64 adds its zeros in whole vectors,
- * so a row's values are the same to the bit whatever the length of the texts beside it.
+ * Texts are padded to a multiple of this many tokens. Where padding is read, with a bias, a softmax over a multiple of 64
+ * adds its zeros in whole vectors, so a row's values are the same to the bit whatever the length of the texts beside it.
  */
 export const TEXT_BLOCK = 64;
 
