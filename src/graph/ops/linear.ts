@@ -31,7 +31,7 @@ function halfLinear(
   bias: Value | undefined,
   { xInWork = false, yInWork = false }: LinearTypes,
 ): Value {
-  const tokens = Flatten(g, xInWork ? x : Cast(g, x, "float16"), 2);
+  const tokens = xInWork ? fold(g, x) : g.shared(`halves of ${x.name}`, () => Cast(g, fold(g, x), "float16"));
   const added = bias && g.castAtLoad(bias, "float16");
   const y =
     "half" in weight
@@ -42,13 +42,18 @@ function halfLinear(
 
 /** Gemm takes two axes, so the first two are folded; it adds the bias in the same pass. */
 function denseLinear(g: GraphBuilder, x: Value, weight: Value, bias?: Value): Value {
-  return unfold(g, Gemm(g, Flatten(g, x, 2), weight, bias), x);
+  return unfold(g, Gemm(g, fold(g, x), weight, bias), x);
 }
 
-/** Brings back the first two axes of x, which a product folded; reshapes move no data. */
+/** The first two axes of x as one, made once for all matrices that multiply it; reshapes move no data. */
+function fold(g: GraphBuilder, x: Value): Value {
+  return g.shared(`tokens of ${x.name}`, () => Flatten(g, x, 2));
+}
+
+/** Brings back the first two axes of x, which a product folded. */
 function unfold(g: GraphBuilder, flat: Value, x: Value): Value {
-  const rowsAndTokens = Slice(g, Shape(g, x), 0, 0, 2);
-  return ReshapeTo(g, flat, Concat(g, [rowsAndTokens, g.ints([-1])], 0));
+  const axes = g.shared(`axes of ${x.name}`, () => Concat(g, [Slice(g, Shape(g, x), 0, 0, 2), g.ints([-1])], 0));
+  return ReshapeTo(g, flat, axes);
 }
 
 /** The product's rows, too, are cut into blocks of 8-bit levels while it is computed, so that integers are multiplied. */
@@ -78,16 +83,16 @@ const SMALLEST = 1e-30;
  */
 function rowLinear(g: GraphBuilder, x: Value, { levels, scales }: RowWeight, bias?: Value): Value {
   const zero = g.constant("uint8", [], Uint8Array.of(ZERO));
-  const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, Flatten(g, x, 2)));
-  const tokens = g.shared(`levels of ${x.name}`, () => tokenLevels(g, Flatten(g, x, 2), scale, zero));
+  const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, fold(g, x)));
+  const tokens = g.shared(`levels of ${x.name}`, () => tokenLevels(g, fold(g, x), scale, zero));
   const product = unfold(g, Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero), scale), x);
   return bias ? Add(g, product, bias) : product;
 }
 
 /** What a level of each token of x [tokens, channels] stands for, [tokens, 1]. */
 function tokenScale(g: GraphBuilder, x: Value): Value {
-  const largest = Max(g, ReduceMax(g, x, 1), Neg(g, ReduceMin(g, x, 1)));
-  return Mul(g, Max(g, largest, g.scalar(SMALLEST)), g.scalar(1 / LARGEST));
+  const largest = Max(g, ReduceMax(g, x, 1), Neg(g, ReduceMin(g, x, 1)), g.scalar(SMALLEST));
+  return Mul(g, largest, g.scalar(1 / LARGEST));
 }
 
 function tokenLevels(g: GraphBuilder, x: Value, scale: Value, zero: Value): Value {

@@ -35,8 +35,8 @@ export const Relu = (g: GraphBuilder, x: Value): Value => g.node("Relu", [x])[0]
 /** The smaller of a and b, element by element. */
 export const Min = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Min", [a, b])[0];
 
-/** The larger of a and b, element by element. */
-export const Max = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Max", [a, b])[0];
+/** The largest of values, element by element. */
+export const Max = (g: GraphBuilder, ...values: readonly [Value, ...Value[]]): Value => g.node("Max", values)[0];
 
 /** Whether a = b, element by element, broadcast. */
 export const Equal = (g: GraphBuilder, a: Value, b: Value): Value => g.node("Equal", [a, b])[0];

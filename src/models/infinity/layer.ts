@@ -150,18 +150,20 @@ function queriesAndKeys(block: Block, x: Value, { scale1, shift1 }: Modulation):
   const third = (part: number): Matrix => g.matrix(sliceRows(stored("sa.mat_qkv.weight"), part * C, (part + 1) * C));
   const [cos, sin] = ["cos", "sin"].map((name) => g.input(name, "float32", ["tokens", C / heads / 2]));
   const observers = g.input("observers", "int64", ["observers"]);
+  const ownScale = queryScale(block);
   const { byToken, picked } = byPieces(g, [x], ({ rows, positions, pick }, [own]) => {
     const normed = adaptiveNorm(block, own!, rows(scale1), rows(shift1));
     const project = (part: number, bias: string): Value =>
       g.part("projections", () => op.Linear(g, normed, third(part), weight(bias)));
     const rotate = (heads: Value): Value => op.RotaryEmbedding(g, heads, positions(cos!), positions(sin!));
     const projected = project(0, "sa.q_bias");
-    const q = rotate(unitHeads(block, projected, queryScale(block)));
+    const q = rotate(unitHeads(block, projected, ownScale));
     const k = rotate(unitHeads(block, project(1, "sa.zero_k_bias")));
-    return { byToken: [q, k, project(2, "sa.v_bias")], picked: [pick(q, observers), pick(projected, observers)] };
+    return { byToken: [q, k, project(2, "sa.v_bias")], picked: [pick(projected, observers)] };
   });
   const [q, k, v] = byToken.map((value) => whole(g, value, x)) as [Value, Value, Value];
-  observe(block, picked as [Value, Value]);
+  observe(block, "observed_attention", op.Gather(g, q, observers, 1));
+  observe(block, "observed_projected", op.Sub(g, picked[0]!, weight("sa.q_bias")));
   return { q, keys: remember(block, "k", k), values: remember(block, "v", v) };
 }
 
@@ -196,17 +198,13 @@ function remember(block: Block, name: "k" | "v", fresh: Value): SlotTokens[] {
 }
 
 /** Hands out the observers' queries [rows, observers, C] by slot, by which a cache policy judges keys. */
-function observe(block: Block, [attention, projected]: readonly [Value, Value]): void {
-  const { g, config, slots, weight } = block;
-  const emit = (name: string, queries: Value): void => {
-    for (const [i, own] of bySlot(block, queries).entries()) {
-      const { head, heads } = slots[i]!;
-      const axes = ["observers", "rows", (heads * config.width) / config.heads];
-      g.output(headName(name, head), op.Transpose(g, own, [1, 0, 2]), "float32", axes);
-    }
-  };
-  emit("observed_attention", attention);
-  emit("observed_projected", op.Sub(g, projected, weight("sa.q_bias")));
+function observe(block: Block, name: string, queries: Value): void {
+  const { g, config, slots } = block;
+  for (const [i, own] of bySlot(block, queries).entries()) {
+    const { head, heads } = slots[i]!;
+    const axes = ["observers", "rows", (heads * config.width) / config.heads];
+    g.output(headName(name, head), op.Transpose(g, own, [1, 0, 2]), "float32", axes);
+  }
 }
 
 /** The MLP, tanh GELU between its two layers. */
