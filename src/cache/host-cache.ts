@@ -93,7 +93,7 @@ export class HostCache implements KvCache {
     const kept = await this.carryOut(eviction, slot, scale, outputs);
     this.account.record(slot, fresh, this.slots[slot]!.tokens);
     const nothingFollows = scale === this.scales - 1 && slot === this.slots.length - 1;
-    if (nothingFollows) this.scratch = this.scratch.map(emptyScratch);
+    if (nothingFollows) this.clearScratch();
     return kept;
   }
 
@@ -106,9 +106,15 @@ export class HostCache implements KvCache {
   }
 
   dispose(): void {
+    for (const slot of this.slots) discardArrays(arraysOf(slot));
     this.slots = [];
-    this.scratch = [];
+    this.clearScratch();
     this.account.clear();
+  }
+
+  private clearScratch(): void {
+    for (const { k, v } of this.scratch) discardArrays([k, v]);
+    this.scratch = this.scratch.map(emptyScratch);
   }
 
   private async carryOut(
@@ -143,9 +149,7 @@ export class HostCache implements KvCache {
 
   /** Puts a slot's tokens elsewhere and gives back the memory where they were. */
   private replace(slot: number, next: Slot): void {
-    const { k, v, scores } = this.slots[slot]!;
-    const arrays = [k, v].flatMap(({ data, scale, fine, bias }) => [data, scale, fine, bias]);
-    discardArrays([...arrays, scores].filter((array) => array !== undefined));
+    discardArrays(arraysOf(this.slots[slot]!));
     this.slots[slot] = next;
   }
 
@@ -279,9 +283,17 @@ export class HostCache implements KvCache {
   private scratchView(slot: number, name: "k" | "v", fresh: number): Tensor {
     const length = fresh * this.shape.rows * this.width;
     const scratch = this.scratch[slot % this.scratch.length]!;
-    if (scratch[name].length < length) scratch[name] = new Float32Array(length);
+    if (scratch[name].length < length) {
+      discardArrays([scratch[name]]);
+      scratch[name] = new Float32Array(length);
+    }
     return float32(scratch[name].subarray(0, length), [fresh, this.shape.rows, this.width]);
   }
+}
+
+function arraysOf({ k, v, scores }: Slot): ArrayBufferView[] {
+  const all = [k, v].flatMap(({ data, scale, fine, bias }) => [data, scale, fine, bias]);
+  return [...all, scores].filter((array) => array !== undefined);
 }
 
 function emptyScratch(): Record<"k" | "v", Float32Array> {

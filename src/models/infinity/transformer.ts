@@ -19,7 +19,7 @@ import { keepsOutputs } from "../../runtime/device.js";
 import { disposeAll } from "../../runtime/dispose.js";
 import { probeTarget, requireHalves } from "../../runtime/probe.js";
 import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
-import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
+import { discard, discardArrays, float32, int64, values, type Tensor } from "../../runtime/tensor.js";
 import { buildConditioning } from "./conditioning.js";
 import type { InfinityConfig } from "./config.js";
 import { buildEmbedding, buildGuidance, buildHead } from "./ends.js";
@@ -171,7 +171,7 @@ export class Transformer {
     return new WatchingCache(this.makeCache(rows, full.plan(run)), this.committer, { ...run, rows });
   }
 
-  /** A state that was consumed: the next layer's comes about in its memory. */
+  /** A state of the scale that was consumed: the next layer's comes about in its memory. */
   private spare: Float32Array = new Float32Array(0);
 
   /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed, even by a failure. */
@@ -208,12 +208,12 @@ export class Transformer {
     return { y: y!, kept: undefined };
   }
 
-  /** Does the work that reads a state last, and frees it; on the host the collector does. */
+  /** Does the work that reads a state last, and frees it. */
   private async consume(x: Tensor, work: () => Promise<Tensors>): Promise<Tensors> {
     try {
       return await work();
     } finally {
-      if (this.onDevice) x.dispose();
+      discard(x);
     }
   }
 
@@ -242,6 +242,8 @@ export class Transformer {
 
   /** Logits [rows, tokens, 2 · bits] of the rows; `x` is consumed. */
   async logits(x: Tensor, { headModulation }: TextRows): Promise<Float32Array> {
+    discardArrays([this.spare]);
+    this.spare = new Float32Array(0);
     const { logits } = await this.consume(x, () => this.head.run({ x, modulation: headModulation }));
     return values(logits!);
   }
