@@ -55,30 +55,21 @@ function attendByLane(block: Block, q: Value, keys: readonly SlotTokens[], value
   const cut = (value: Value, channels: number): Value => cutLanes(g, value, lanes, channels / parts);
   const cutSlot = (tokens: SlotTokens): SlotTokens => cutSlotLanes(tokens, parts, (C / heads) * tokens.heads, cut);
   const [ownKeys, ownValues] = [keys.map(cutSlot), values.map(cutSlot)];
-  const [joined] = g.scan(
-    [queriesByLane(g, q, lanes, parts, C), op.Range(g, op.Squeeze(g, lanes, [0]))],
-    3,
-    (entries) => {
-      const [asked, lane] = entries.map((entry) => op.Unsqueeze(g, entry, [0])) as [Value, Value];
+  const [read] = g.scan([q, op.Range(g, op.Squeeze(g, rows, [0]))], 3, (entries) => {
+    const [asked, row] = entries.map((entry) => op.Unsqueeze(g, entry, [0])) as [Value, Value];
+    const first = op.Mul(g, row, g.ints([parts]));
+    const readByPart = Array.from({ length: parts }, (_, part) => {
+      const lane = op.Add(g, first, g.ints([part]));
       const pick = (value: Value): Value => op.Gather(g, value, lane, 1);
       // The lane's axis, of length 1, moves to the front by reshaping, which copies nothing.
       const place = (tokens: SlotTokens): Value =>
         op.Unsqueeze(g, op.Squeeze(g, join(block, pickTokens(tokens, pick)), [1]), [0]);
-      return [attend(block, bySlot(block, asked), ownKeys, ownValues, place)];
-    },
-  );
-  const read = joined!; // [lanes, 1, tokens, C / parts]
-  if (parts === 1) return op.ReshapeTo(g, read, op.Shape(g, q));
-  const tokens = op.Slice(g, op.Shape(g, q), 0, 1, 2);
-  const byLane = op.ReshapeTo(g, read, op.Concat(g, [rows, g.ints([parts]), tokens, g.ints([C / parts])], 0));
-  return op.Reshape(g, op.Transpose(g, byLane, [0, 2, 1, 3]), [0, 0, C]);
-}
-
-/** Queries [rows, tokens, C] as [lanes, tokens, C / parts]. */
-function queriesByLane(g: GraphBuilder, q: Value, lanes: Value, parts: number, C: number): Value {
-  if (parts === 1) return q;
-  const byPart = op.Transpose(g, op.Reshape(g, q, [0, 0, parts, C / parts]), [0, 2, 1, 3]);
-  return op.ReshapeTo(g, byPart, op.Concat(g, [lanes, g.ints([-1, C / parts])], 0));
+      const own = parts === 1 ? asked : op.Slice(g, asked, 2, (part * C) / parts, ((part + 1) * C) / parts);
+      return attend(block, bySlot(block, own), ownKeys, ownValues, place);
+    });
+    return [parts === 1 ? readByPart[0]! : op.Concat(g, readByPart, 2)];
+  });
+  return op.Squeeze(g, read!, [1]);
 }
 
 /** Lanes of a row: the fewest whose heads have at most {@link MOST_CHANNELS} channels, if a single head has not more. */

@@ -7,12 +7,12 @@ const FLOAT = 4;
 
 it("counts states where keys are few", () => {
   const state = 16 * 4096 * 768;
-  expect(layerWorkingBytes(CONFIG, { rows: 16, tokens: 4096, past: 0 })).toBe(FLOAT * 8 * state);
+  expect(layerWorkingBytes(CONFIG, { rows: 16, tokens: 4096, past: 0 })).toBe(FLOAT * 7 * state);
 });
 
 it("counts the keys and values of half a row's heads where they are many", () => {
-  const [state, lane, keys] = [2 * 4096 * 768, 4096 * 384, 10_521 * 384];
-  const expected = FLOAT * (6 * state + 3 * lane + 4 * keys);
+  const [state, row, lane, keys] = [2 * 4096 * 768, 4096 * 768, 4096 * 384, 10_521 * 384];
+  const expected = FLOAT * (6 * state + row + 2 * lane + 4 * keys);
   expect(layerWorkingBytes(CONFIG, { rows: 2, tokens: 4096, past: 6425 })).toBe(expected);
 });
 

@@ -16,24 +16,24 @@ type Sizes = Pick<InfinityConfig, "width" | "heads" | "hidden">;
 
 /**
  * Bytes of a layer's intermediate values on the host, at most, for a graph that loops (`layer.ts`): while queries, keys and
- * values are made, while a lane attends, or in the piece with the largest hidden layer, whichever is most. Within a tenth of
- * what single layers took (docs/LOG.md).
+ * values are made, while a lane attends, or in the piece with the largest hidden layer, whichever is most. Single layers
+ * took a tenth more at most (bench/layer-memory.ts).
  */
 export function layerWorkingBytes(config: Sizes, task: WorkingTask): number {
   const state = task.rows * task.tokens * config.width;
-  // States before and after; queries as they are made and by lane; keys and values as they are made and as the cache takes them.
-  const making = 8 * state;
-  // States before and after, queries by lane, what the cache takes, what was read so far; and a lane.
+  // States before and after; queries; keys and values as they are made and as the cache takes them.
+  const making = 7 * state;
+  // States before and after, queries, what the cache takes, what was read so far; and a lane.
   const attending = 6 * state + laneValues(config, task);
   // States before and after, what was read, what the cache takes; and a hidden layer.
   const inPieces = 5 * state + hiddenValues(config, task);
   return Math.max(making, attending, inPieces) * Float32Array.BYTES_PER_ELEMENT;
 }
 
-/** Queries as they are and as the attention kernel turns them, and what they read; keys and values, joined and turned. */
+/** What the lanes of a row have read; of one its queries as they are and turned; its keys and values, joined and turned. */
 function laneValues(config: Sizes, { tokens, past }: WorkingTask): number {
   const channels = config.width / lanesOfRow(config);
-  return channels * (3 * tokens + 4 * (past + tokens));
+  return tokens * config.width + channels * (2 * tokens + 4 * (past + tokens));
 }
 
 /** The hidden layer of a piece before and after its GELU. */
