@@ -40,7 +40,10 @@ export interface KvCache {
   readonly scales: number;
   /** The inputs of a layer's graph that the cache provides: `past_k`, `past_v`, what belongs to them, `observers`. */
   feeds(layer: number, scale: number): Tensors;
-  /** Where the layer's graph writes what the cache takes from it; undefined where the device allocates all outputs. */
+  /**
+   * Where the layer's graph writes what the cache takes from it; undefined where the device allocates all outputs. Asked for
+   * before the scale's `feeds`, since it may move what is cached.
+   */
   outputs(layer: number, scale: number): Readonly<Record<string, Tensor | null>> | undefined;
   /** Takes the graph's outputs and keeps of old and new tokens what the plan says. */
   commit(layer: number, scale: number, outputs: Tensors): Promise<KeptPositions | undefined>;

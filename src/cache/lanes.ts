@@ -43,15 +43,16 @@ export function biasByLane({ g }: Commit, bias: Value): Value {
 
 /**
  * Works on values whose first axis is lanes: on one lane after another where the device can loop, so that only one lane's
- * intermediate results exist at a time; else on all at once.
+ * intermediate results exist at a time; else on all at once. What comes of them has `axes` axes, lanes the first.
  */
 export function eachLane(
   { g }: Commit,
   values: readonly [Value, Value, Value],
+  axes: number,
   work: (a: Value, b: Value, c: Value) => Value,
 ): Value {
   if (!g.target.loops) return work(...values);
-  const [results] = g.scan(values, 3, (entries) => {
+  const [results] = g.scan(values, axes, (entries) => {
     const [a, b, c] = entries.map((lane) => op.Unsqueeze(g, lane, [0])) as [Value, Value, Value];
     return [work(a, b, c)];
   });

@@ -41,7 +41,7 @@ export function mergeAway(
   // One row a token: what is summed where tokens meet, [lanes, tokens, 2 · dim + 2].
   const rows = op.Concat(g, [op.Mul(g, laneKeys, counts), op.Mul(g, laneValues, counts), counts, given], 2);
   const lanes = [unitKeys(commit, keys), rows, positions] as const;
-  const sums = eachLane(commit, lanes, (unit, own, places) =>
+  const sums = eachLane(commit, lanes, 3, (unit, own, places) =>
     op.MatMul(g, nearestOf(commit, unit, places, leastCosine), own),
   );
 

@@ -17,7 +17,7 @@ export function chooseUnlike(
   rounds: number,
 ): Value {
   const { g } = commit;
-  const chosen = eachLane(commit, [unit, op.Sqrt(g, scores), window], (keys, worth, first) => {
+  const chosen = eachLane(commit, [unit, op.Sqrt(g, scores), window], 2, (keys, worth, first) => {
     const rows: Value[] = [first];
     let nearest = largestCosine(commit, keys, first);
     for (let round = 0; round < rounds; round++) {

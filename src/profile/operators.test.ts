@@ -14,7 +14,7 @@ it("takes the operators of each run, by the part that their names begin with, an
     node("mlp/Gemm_7_fence_before", "Gemm", 5),
     node("Add_8_kernel_time", "Add", 500),
     // A loop's own time is that of the operators in it.
-    node("Loop_9_kernel_time", "Loop", 2500),
+    node("Scan_9_kernel_time", "Scan", 2500),
     session("SequentialExecutor::Execute"),
     session("model_run"),
     node("MatMul_17/MatmulTransposeFusion/_kernel_time", "FusedMatMul", 100),

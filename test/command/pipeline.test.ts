@@ -56,6 +56,16 @@ describe("drawing in a worker", () => {
     expect(report).toMatchObject({ model: "tiny", device: "cpu", images: 2, tokens: 521 });
   });
 
+  it("draws two calls under way together as each by itself", async () => {
+    const prompts = [FOX, "a cat"];
+    for (const cache of [{ policy: "full" as const }, { policy: "scalekv" as const, budget: "10%" }]) {
+      const alone: string[] = [];
+      for (const prompt of prompts) alone.push(text((await draw(prompt, { ...SMALL, cache })).image.data));
+      const together = await Promise.all(prompts.map((prompt) => draw(prompt, { ...SMALL, cache })));
+      expect(together.map(({ image }) => text(image.data))).toEqual(alone);
+    }
+  });
+
   it("tells of every step before it ends, and waits for what is done with a preview", async () => {
     const seen: DrawProgress[] = [];
     const previews: ScalePreview[] = [];

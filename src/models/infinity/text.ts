@@ -12,7 +12,7 @@ export interface TextCondition {
 /** All rows of a batch: conditional rows first, then the unconditional ones. */
 export interface TextRows {
   readonly rows: number;
-  /** [rows, 1, C], the first scale's tokens. */
+  /** [rows, 1, C], the first scale's tokens; drawing consumes them. */
   readonly start: Tensor;
   /** [rows, 6, C]. */
   readonly modulation: Tensor;
@@ -31,7 +31,7 @@ export interface TextRows {
  * Texts are padded to a multiple of this many tokens. Where padding is read, with a bias, a softmax over a multiple of 64
  * adds its zeros in whole vectors, so a row's values are the same to the bit whatever the length of the texts beside it.
  */
-export const TEXT_BLOCK = 64;
+const TEXT_BLOCK = 64;
 
 /** e to this power is 0 in float32, and the sum with any score is finite. */
 const MASKED = -1e9;

@@ -171,7 +171,7 @@ export class Transformer {
     return new WatchingCache(this.makeCache(rows, full.plan(run)), this.committer, { ...run, rows });
   }
 
-  /** A state of the scale that was consumed: the next layer's comes about in its memory. */
+  /** A state that was consumed, and that nobody reads or writes: another of its size may come about in its memory. */
   private spare: Float32Array = new Float32Array(0);
 
   /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed, even by a failure. */
@@ -180,7 +180,7 @@ export class Transformer {
     const { cache, scale, remember, time, text, tokens } = context;
     const { hidden, width } = this.config;
     const pieces = cutPieces(text.rows, tokens, hidden);
-    const y = this.spare.length === x.size ? this.spare : new Float32Array(x.size);
+    const y = this.takeMemory(x.size);
     const into = {
       y: float32(y, [...pieceAxes(pieces), width]),
       ...(remember ? cache.outputs(layer, scale) : {}),
@@ -190,6 +190,13 @@ export class Transformer {
     this.spare = values(x);
     const kept = remember ? await time("cache", () => cache.commit(layer, scale, outputs)) : undefined;
     return { y: float32(y, x.dims), kept };
+  }
+
+  /** Memory for a state. The spare is taken before anything is waited for, as another draw may be under way. */
+  private takeMemory(size: number): Float32Array {
+    const { spare } = this;
+    this.spare = new Float32Array(0);
+    return spare.length === size ? spare : new Float32Array(size);
   }
 
   private async layerOnDevice(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {

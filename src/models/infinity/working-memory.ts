@@ -15,9 +15,9 @@ export interface WorkingTask {
 type Sizes = Pick<InfinityConfig, "width" | "heads" | "hidden">;
 
 /**
- * Bytes of a layer's intermediate values on the host, at most, for a graph that loops (`layer.ts`): while queries, keys and
+ * Bytes of a layer's intermediate values on the host for a graph that loops (`layer.ts`): while queries, keys and
  * values are made, while a lane attends, or in the piece with the largest hidden layer, whichever is most. Single layers
- * at `1M` took up to a sixth more (bench/layer-memory.ts).
+ * at `1M` took up to a sixth more (bench/layer-memory.ts), which `MOST_GARBAGE` leaves room for.
  */
 export function layerWorkingBytes(config: Sizes, task: WorkingTask): number {
   const state = task.rows * task.tokens * config.width;
