@@ -175,3 +175,26 @@ describe("values of a graph", () => {
     expect([...values(y!)]).toEqual([-9, 0, 1]);
   });
 });
+
+describe("scan", () => {
+  it("works on one entry after another, knows what was made before, and joins what comes of them", async () => {
+    const g = new GraphBuilder("scan");
+    const [x, y] = [g.input("x", "float32", ["steps", 2]), g.input("y", "float32", ["steps", 3])];
+    const total = g.shared("total", () => op.Squeeze(g, op.ReduceSum(g, x, 0), [0]));
+    const [sums, doubles] = g.scan([x, y], 1, ([a, b]) => {
+      expect(g.shared("total", () => a!)).toBe(total);
+      g.shared("entry", () => a!);
+      return [op.Add(g, a!, total), op.Add(g, b!, b!)];
+    });
+    // What an entry made is not to be had outside.
+    expect(g.shared("entry", () => x)).toBe(x);
+    g.output("sums", sums!, "float32", ["steps", 2]);
+    g.output("doubles", doubles!, "float32", ["steps", 3]);
+    const found = await runGraph(g, {
+      x: float32(Float32Array.of(1, 2, 3, 4), [2, 2]),
+      y: float32(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]),
+    });
+    expect([...values(found.sums!)]).toEqual([5, 8, 7, 10]);
+    expect([...values(found.doubles!)]).toEqual([2, 4, 6, 8, 10, 12]);
+  });
+});

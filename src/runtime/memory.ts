@@ -8,8 +8,8 @@ export interface ProcessMemory {
 }
 
 /**
- * Bytes of buffers that nobody refers to any more, at most: with more V8 begins to collect. What is large is given back at
- * once (`discard` in `tensor.ts`), so this is for what is small, and for what ONNX Runtime allocates itself.
+ * Bytes of buffers that nobody refers to any more, at most: with more V8 begins to collect (its soft limit on memory
+ * outside of its heap). What is large is given back at once (`discard` in `tensor.ts`) and is not among them.
  */
 export const MOST_GARBAGE = 2 ** 26;
 

@@ -43,8 +43,9 @@ function attend(
 }
 
 /**
- * Attention of one row after another, and in it of one lane after another. A lane is a row's heads, or some of them where they have many channels; lanes are
- * numbered by row, then by heads, which is how they lie behind one another in [tokens, rows, C].
+ * Attention of one row after another, and in it of one lane after another. A lane is a row's heads, or some of them where
+ * they have many channels; lanes are numbered by row, then by heads, which is how they lie behind one another in
+ * [tokens, rows, C].
  */
 function attendByLane(block: Block, q: Value, keys: readonly SlotTokens[], values: readonly SlotTokens[]): Value {
   const { g, config, slots } = block;

@@ -15,11 +15,18 @@ export interface Text {
   readonly keys: Value;
   /** [rows, text, C]. */
   readonly values: Value;
-  /**
-   * What keeps rows from their padding: with loops where each one's text begins in these and where it ends, by row and token,
-   * [rows, 2] each; else what is added to its scores, [rows, 1, 1, text].
-   */
-  readonly bounds: readonly [starts: Value, ends: Value] | readonly [bias: Value];
+  readonly bounds: RowBounds | ScoreBias;
+}
+
+/** With loops: where each row's text begins in keys and values, and where it ends, by row and token, [rows, 2] each. */
+interface RowBounds {
+  readonly starts: Value;
+  readonly ends: Value;
+}
+
+/** Without: what is added to each row's scores, [rows, 1, 1, text]. */
+interface ScoreBias {
+  readonly bias: Value;
 }
 
 /** Declares the graph's inputs for it. */
@@ -27,8 +34,8 @@ export function textInputs({ g, config: { width } }: Block): Text {
   const [keys, values] = ["text_k", "text_v"].map((name) => g.input(name, "float32", ["rows", "text", width]));
   const edge = (name: string): Value => g.input(name, "int64", ["rows", 2]);
   const bounds = g.target.loops
-    ? ([edge("text_starts"), edge("text_ends")] as const)
-    : ([g.input("text_bias", "float32", ["rows", 1, 1, "text"])] as const);
+    ? { starts: edge("text_starts"), ends: edge("text_ends") }
+    : { bias: g.input("text_bias", "float32", ["rows", 1, 1, "text"]) };
   return { keys: keys!, values: values!, bounds };
 }
 
@@ -37,8 +44,11 @@ export function textAttention(block: Block, x: Value, text: Text, { rows }: Piec
   const { g, weight, matrix } = block;
   const normed = op.LayerNormalization(g, x, weight("ca_norm.weight"), weight("ca_norm.bias"), NORM_EPSILON);
   const q = op.Linear(g, normed, matrix("ca.mat_q.weight"), weight("ca.mat_q.bias"));
-  const [first, ends] = text.bounds;
-  const read = ends ? readByRow(block, q, text, [rows(first), rows(ends)]) : readByProducts(block, q, text, first);
+  const { bounds } = text;
+  const read =
+    "bias" in bounds
+      ? readByProducts(block, q, text, bounds.bias)
+      : readByRow(block, q, text, [rows(bounds.starts), rows(bounds.ends)]);
   return op.Linear(g, read, matrix("ca.proj.weight"), weight("ca.proj.bias"));
 }
 
