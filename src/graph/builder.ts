@@ -60,9 +60,12 @@ export type Matrix = Value | HalfWeight | BlockWeight | RowWeight;
 /** An axis length, or the name of an axis whose length only a run decides. */
 export type Axis = number | string;
 
-/** The operator set of ONNX that every graph is written in, and the IR version that goes with it. */
-const OPSET = 17n;
-const IR_VERSION = 8n;
+/**
+ * The operator set of ONNX that every graph is written in, and the IR version that goes with it. (Of later sets WebGPU lacks
+ * kernels, of 23 `Flatten`'s; ONNX Runtime 1.30.)
+ */
+const OPSET = 21n;
+const IR_VERSION = 10n;
 /** ONNX Runtime's own operators (attention, rotary embedding, fast GELU). */
 const MICROSOFT_OPSET = 1n;
 

@@ -120,7 +120,13 @@ export function requireExactSums(sums: readonly number[]): void {
 export async function largestSums(device: Device): Promise<number[]> {
   const g = new GraphBuilder("integer probe");
   const x = g.input("x", "float32", [1, CHANNELS]);
-  const levels = QuantizeLinear(g, x, ones(g, 1), g.constant("uint8", [1], new Uint8Array(1)));
+  const levels = QuantizeLinear(
+    g,
+    x,
+    g.constant("float32", [1, 1], Float32Array.of(1)),
+    g.constant("uint8", [1, 1], new Uint8Array(1)),
+    CHANNELS,
+  );
   const weights = g.constant("int8", [CHANNELS, CHANNELS], new Int8Array(CHANNELS ** 2).fill(127));
   const zero = g.constant("uint8", [], new Uint8Array(1));
   g.output("y", MatMulIntegerToFloat(g, levels, weights, ones(g, CHANNELS), zero), "float32", [1, CHANNELS]);

@@ -1,4 +1,4 @@
-/** Group normalisation, which operator set 17 has no node for. */
+/** Group normalisation by plain operators. */
 import type { GraphBuilder, Value } from "../builder.js";
 import { Add, Cast, Div, Mul, Sqrt, Sub } from "./math.js";
 import { ReduceMean, ReduceSumSquare } from "./reduction.js";

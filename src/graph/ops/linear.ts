@@ -3,7 +3,7 @@ import type { BlockWeight, GraphBuilder, HalfWeight, Matrix, RowWeight, Value } 
 import { Add, Cast, Gemm, Max, Mul, Neg } from "./math.js";
 import { MatMulIntegerToFloat, QuantizeLinear } from "./quantization.js";
 import { ReduceMax, ReduceMin } from "./reduction.js";
-import { Concat, Expand, Flatten, ReshapeTo, Shape, Slice, Squeeze } from "./shape.js";
+import { Concat, Expand, Flatten, ReshapeTo, Shape, Slice } from "./shape.js";
 
 /** Whether x comes, and the result goes, in the type in which the graph multiplies (`g.work`) instead of in float32. */
 export interface LinearTypes {
@@ -81,21 +81,18 @@ const SMALLEST = 1e-30;
  * Every token's channels, too, become 8-bit levels with a scale of its own, so that what comes of a token depends on no
  * other, and on no image drawn beside it. Matrices that multiply the same x share its levels.
  */
-function rowLinear(g: GraphBuilder, x: Value, { levels, scales }: RowWeight, bias?: Value): Value {
+function rowLinear(g: GraphBuilder, x: Value, { levels, scales, columns }: RowWeight, bias?: Value): Value {
   const zero = g.constant("uint8", [], Uint8Array.of(ZERO));
-  const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, fold(g, x)));
-  const tokens = g.shared(`levels of ${x.name}`, () => tokenLevels(g, fold(g, x), scale, zero));
-  const product = unfold(g, Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero), scale), x);
+  const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, x));
+  const tokens = g.shared(`levels of ${x.name}`, () =>
+    QuantizeLinear(g, x, scale, Expand(g, zero, Shape(g, scale)), columns),
+  );
+  const product = Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero), scale);
   return bias ? Add(g, product, bias) : product;
 }
 
-/** What a level of each token of x [tokens, channels] stands for, [tokens, 1]. */
+/** What a level of each token of x [rows, tokens, channels] stands for, [rows, tokens, 1]. */
 function tokenScale(g: GraphBuilder, x: Value): Value {
-  const largest = Max(g, ReduceMax(g, x, 1), Neg(g, ReduceMin(g, x, 1)), g.scalar(SMALLEST));
+  const largest = Max(g, ReduceMax(g, x, 2), Neg(g, ReduceMin(g, x, 2)), g.scalar(SMALLEST));
   return Mul(g, largest, g.scalar(1 / LARGEST));
-}
-
-function tokenLevels(g: GraphBuilder, x: Value, scale: Value, zero: Value): Value {
-  const scales = Squeeze(g, scale, [1]);
-  return QuantizeLinear(g, x, scales, Expand(g, zero, Shape(g, scales)));
 }

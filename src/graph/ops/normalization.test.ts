@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import { at, sum, tabulate, wave } from "../../../test/support/arrays.js";
 import { testOperators, type OperatorCase } from "../../../test/support/graph.js";
+import { CPU_TARGET } from "../model.js";
 import * as normalization from "./normalization.js";
 
 const ROWS = 2;
@@ -20,6 +21,14 @@ const variance = (r: number, t: number): number => sum(WIDTH, (i) => (at(X, r, t
 const squares = (r: number, t: number): number => sum(WIDTH, (i) => at(X, r, t, i) ** 2);
 const standard = (r: number, t: number, i: number): number =>
   (at(X, r, t, i) - mean(r, t)) / Math.sqrt(variance(r, t) + EPSILON);
+
+/** [rows, tokens, heads, dim]; the first token's first head is zeros. */
+const VECTORS = tabulate([ROWS, TOKENS, 2, WIDTH], (r, t, h, i) =>
+  t + h === 0 ? 0 : Math.sin(r + 2 * t + 3 * h + 5 * i) * 10 ** (h - 3),
+);
+const HEAD_SCALE = wave([2, 1], 8);
+const unit = (r: number, t: number, h: number, i: number): number =>
+  at(VECTORS, r, t, h, i) / (Math.sqrt(sum(WIDTH, (j) => at(VECTORS, r, t, h, j) ** 2)) || 1);
 
 const adaptive: OperatorCase = {
   inputs: [X, ROW_SCALE, ROW_SHIFT],
@@ -55,6 +64,20 @@ describe("normalisations follow their definitions", () => {
         ),
       },
     ],
+    UnitVectors: [CPU_TARGET, { ...CPU_TARGET, loops: false }].flatMap((target) => [
+      {
+        inputs: [VECTORS, HEAD_SCALE],
+        build: (g, x, scale) => normalization.UnitVectors(g, x, WIDTH, scale),
+        expected: tabulate(VECTORS.shape, (r, t, h, i) => unit(r, t, h, i) * at(HEAD_SCALE, h, 0)),
+        target,
+      },
+      {
+        inputs: [VECTORS],
+        build: (g, x) => normalization.UnitVectors(g, x, WIDTH),
+        expected: tabulate(VECTORS.shape, unit),
+        target,
+      },
+    ]),
     LpNormalization: [
       {
         inputs: [X],

@@ -1,7 +1,8 @@
 /** Normalisations. */
 import { float } from "../attributes.js";
 import type { GraphBuilder, Value } from "../builder.js";
-import { Add, Mul } from "./math.js";
+import { Add, Div, Max, Mul, Sqrt } from "./math.js";
+import { ReduceSum } from "./reduction.js";
 
 /** (x − mean) / √(variance + epsilon) · scale + bias over the last axis. Without a bias WebGPU's kernel crashes (1.30). */
 export function LayerNormalization(g: GraphBuilder, x: Value, scale: Value, bias: Value, epsilon: number): Value {
@@ -28,6 +29,25 @@ export function AdaptiveLayerNormalization(
 /** x / √(mean(x²) + epsilon) · scale over the last axis. */
 export function RmsNormalization(g: GraphBuilder, x: Value, scale: Value, epsilon: number): Value {
   return g.node("SimplifiedLayerNormalization", [x, scale], { axis: -1, epsilon: float(epsilon) })[0];
+}
+
+/** The square of a vector that counts as one of zeros; far below what another could have. */
+const SMALLEST_SQUARE = 1e-24;
+
+/**
+ * Every vector [dim] along the last axis of x, of four axes, brought to length 1, then · scale; one of zeros stays that. On a
+ * processor in plain passes over the data: those with many vectors take a third of the time of {@link RmsNormalization}'s
+ * operator, half of `LpNormalization`'s, which works on one core (measured). A device does better with the fewest kernels.
+ */
+export function UnitVectors(g: GraphBuilder, x: Value, dim: number, scale?: Value): Value {
+  if (g.target.loops) {
+    const squares = Max(g, ReduceSum(g, Mul(g, x, x), 3), g.scalar(SMALLEST_SQUARE));
+    return Mul(g, x, Div(g, scale ?? g.scalar(1), Sqrt(g, squares)));
+  }
+  // The root of the mean square is √dim times as small as the length.
+  const factor = g.constant("float32", [dim], new Float32Array(dim).fill(1 / Math.sqrt(dim)));
+  const unit = RmsNormalization(g, x, factor, SMALLEST_SQUARE / dim);
+  return scale ? Mul(g, unit, scale) : unit;
 }
 
 /** x divided by its Euclidean length along the last axis. */

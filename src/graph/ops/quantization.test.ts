@@ -12,8 +12,8 @@ const levelAt = (row: number, column: number): number =>
   Math.min(255, Math.max(0, Math.round(at(X, row, column) / SCALES[row]!) + ZERO));
 
 function levels(g: GraphBuilder, x: Value): Value {
-  const zeros = g.constant("uint8", [2], Uint8Array.of(ZERO, ZERO));
-  return quantization.QuantizeLinear(g, x, g.constant("float32", [2], Float32Array.from(SCALES)), zeros);
+  const zeros = g.constant("uint8", [2, 1], Uint8Array.of(ZERO, ZERO));
+  return quantization.QuantizeLinear(g, x, g.constant("float32", [2, 1], Float32Array.from(SCALES)), zeros, 4);
 }
 
 /** [4, 3], −64 to 64: no processor cuts the sum of two products of such off. */

@@ -3,11 +3,11 @@ import type { GraphBuilder, Value } from "../builder.js";
 
 /** The mean along one axis. */
 export const ReduceMean = (g: GraphBuilder, x: Value, axis: number): Value =>
-  g.node("ReduceMean", [x], { axes: [axis], keepdims: 1 })[0];
+  g.node("ReduceMean", [x, g.ints([axis])], { keepdims: 1 })[0];
 
 /** The sum of squares along one axis. */
 export const ReduceSumSquare = (g: GraphBuilder, x: Value, axis: number): Value =>
-  g.node("ReduceSumSquare", [x], { axes: [axis], keepdims: 1 })[0];
+  g.node("ReduceSumSquare", [x, g.ints([axis])], { keepdims: 1 })[0];
 
 /** The sum along one axis. */
 export const ReduceSum = (g: GraphBuilder, x: Value, axis: number): Value =>
@@ -19,8 +19,8 @@ export const ArgMax = (g: GraphBuilder, x: Value, axis: number): Value =>
 
 /** The largest along one axis. */
 export const ReduceMax = (g: GraphBuilder, x: Value, axis: number): Value =>
-  g.node("ReduceMax", [x], { axes: [axis], keepdims: 1 })[0];
+  g.node("ReduceMax", [x, g.ints([axis])], { keepdims: 1 })[0];
 
 /** The smallest along one axis. */
 export const ReduceMin = (g: GraphBuilder, x: Value, axis: number): Value =>
-  g.node("ReduceMin", [x], { axes: [axis], keepdims: 1 })[0];
+  g.node("ReduceMin", [x, g.ints([axis])], { keepdims: 1 })[0];

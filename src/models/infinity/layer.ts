@@ -45,9 +45,6 @@ export const LAYER_PARTS = ["projections", "attention", "text", "mlp"] as const;
 /** The learned factor on the queries of a head is at most exp(ln 100). */
 const MAX_LOG_SCALE = Math.log(100);
 
-/** Added to the mean square of a head, so that one of zeros stays that; far below what another could have. */
-const SMALLEST_SQUARE = 1e-24;
-
 /**
  * The graph of block `layer`.
  *
@@ -173,16 +170,10 @@ function queryScale({ g, config, weight }: Block): Value {
   return op.Exp(g, op.Min(g, learned, g.scalar(MAX_LOG_SCALE)));
 }
 
-/**
- * Every head's vector brought to length 1, then scaled by head: divided by the root of its mean square, which is √dim times
- * as long. (The operator that divides by the length itself works on one core only.)
- */
-function unitHeads({ g, config }: Block, x: Value, scale?: Value): Value {
-  const { heads, width: C } = config;
-  const dim = C / heads;
-  const factor = g.constant("float32", [dim], new Float32Array(dim).fill(1 / Math.sqrt(dim)));
-  const unit = op.RmsNormalization(g, op.Reshape(g, x, [0, 0, heads, dim]), factor, SMALLEST_SQUARE);
-  return op.Reshape(g, scale ? op.Mul(g, unit, scale) : unit, [0, 0, C]);
+/** Every head's vector brought to length 1, then scaled by head. */
+function unitHeads({ g, config: { width, heads } }: Block, x: Value, scale?: Value): Value {
+  const byHead = op.Reshape(g, x, [0, 0, heads, width / heads]);
+  return op.Reshape(g, op.UnitVectors(g, byHead, width / heads, scale), [0, 0, width]);
 }
 
 /** Declares the cache's tokens by slot, and hands out the new ones that the store will keep. */
