@@ -104,15 +104,12 @@ describe("in float16", () => {
 
 describe.runIf(sumsAreExact)("a matrix in w8a8", () => {
   /** Products of `x` [1, tokens, 40]. */
-  async function products(x: Float32Array): Promise<Float32Array> {
+  async function products(x: Float32Array, options?: linear.LinearOptions): Promise<Float32Array> {
     const g = new GraphBuilder("linear", CPU_TARGET, "w8a8");
     const shape = [1, x.length / 40, 40];
     const input = g.input("x", "float32", shape);
-    g.output("y", linear.Linear(g, input, g.matrix(storedTensor("w", noise([7, 40], 1)))), "float32", [
-      1,
-      shape[1]!,
-      7,
-    ]);
+    const matrix = g.matrix(storedTensor("w", noise([7, 40], 1)));
+    g.output("y", linear.Linear(g, input, matrix, undefined, options), "float32", [1, shape[1]!, 7]);
     const { y } = await runGraph(g, { x: float32(x, shape) });
     return values(y!);
   }
@@ -122,6 +119,17 @@ describe.runIf(sumsAreExact)("a matrix in w8a8", () => {
     const large = token.map((value) => 1000 * value);
     const [alone, beside] = [await products(token), await products(Float32Array.of(...large, ...token))];
     expect(beside.subarray(7)).toEqual(alone);
+  });
+
+  it("cuts a token no finer than its least possible number asks for", async () => {
+    const token = Float32Array.from(noise([40], 2).values, (value) => Math.max(value, -0.17));
+    const small = token.map((value) => value / 10);
+    expect(Math.max(...token)).toBeGreaterThan(0.17);
+    expect(await products(token, { xLeast: -0.17 })).toEqual(await products(token));
+    const [coarse, fine] = [await products(small, { xLeast: -0.17 }), await products(small)];
+    // A level is 0.17 / 127, of which half is lost at most; the weights are below 1.
+    expect(coarse.map((value, i) => Math.abs(value - fine[i]!)).every((off) => off < 40 * (0.17 / 127))).toBe(true);
+    expect(coarse).not.toEqual(fine);
   });
 
   it("gives zeros for a token of zeros", async () => {

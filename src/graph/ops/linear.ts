@@ -5,18 +5,22 @@ import { MatMulIntegerToFloat, QuantizeLinear } from "./quantization.js";
 import { ReduceMax, ReduceMin } from "./reduction.js";
 import { Concat, Expand, Flatten, ReshapeTo, Shape, Slice } from "./shape.js";
 
-/** Whether x comes, and the result goes, in the type in which the graph multiplies (`g.work`) instead of in float32. */
-export interface LinearTypes {
+/** What is known of a linear layer's input, and what its output is to be. */
+export interface LinearOptions {
+  /** x comes in the type in which the graph multiplies (`g.work`) instead of in float32. */
   readonly xInWork?: boolean | undefined;
+  /** The result goes in that type. */
   readonly yInWork?: boolean | undefined;
+  /** No number of x is below this one. */
+  readonly xLeast?: number | undefined;
 }
 
 /** x [rows, tokens, in] × weightᵀ [out, in] + bias [out], which is float32. */
-export function Linear(g: GraphBuilder, x: Value, weight: Matrix, bias?: Value, types: LinearTypes = {}): Value {
-  if (g.work === "float16" && ("half" in weight || "bits" in weight)) return halfLinear(g, x, weight, bias, types);
+export function Linear(g: GraphBuilder, x: Value, weight: Matrix, bias?: Value, options: LinearOptions = {}): Value {
+  if (g.work === "float16" && ("half" in weight || "bits" in weight)) return halfLinear(g, x, weight, bias, options);
   if ("half" in weight) throw new Error(`${g.name}: a float16 matrix in a graph that multiplies in float32`);
   if (!("levels" in weight)) return denseLinear(g, x, weight, bias);
-  return "bits" in weight ? blockLinear(g, x, weight, bias) : rowLinear(g, x, weight, bias);
+  return "bits" in weight ? blockLinear(g, x, weight, bias) : rowLinear(g, x, weight, bias, options);
 }
 
 /**
@@ -29,7 +33,7 @@ function halfLinear(
   x: Value,
   weight: HalfWeight | BlockWeight,
   bias: Value | undefined,
-  { xInWork = false, yInWork = false }: LinearTypes,
+  { xInWork = false, yInWork = false }: LinearOptions,
 ): Value {
   const tokens = xInWork ? fold(g, x) : g.shared(`halves of ${x.name}`, () => Cast(g, fold(g, x), "float16"));
   const added = bias && g.castAtLoad(bias, "float16");
@@ -81,9 +85,15 @@ const SMALLEST = 1e-30;
  * Every token's channels, too, become 8-bit levels with a scale of its own, so that what comes of a token depends on no
  * other, and on no image drawn beside it. Matrices that multiply the same x share its levels.
  */
-function rowLinear(g: GraphBuilder, x: Value, { levels, scales, columns }: RowWeight, bias?: Value): Value {
+function rowLinear(
+  g: GraphBuilder,
+  x: Value,
+  { levels, scales, columns }: RowWeight,
+  bias: Value | undefined,
+  { xLeast }: LinearOptions,
+): Value {
   const zero = g.constant("uint8", [], Uint8Array.of(ZERO));
-  const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, x));
+  const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, x, xLeast));
   const tokens = g.shared(`levels of ${x.name}`, () =>
     QuantizeLinear(g, x, scale, Expand(g, zero, Shape(g, scale)), columns),
   );
@@ -92,7 +102,8 @@ function rowLinear(g: GraphBuilder, x: Value, { levels, scales, columns }: RowWe
 }
 
 /** What a level of each token of x [rows, tokens, channels] stands for, [rows, tokens, 1]. */
-function tokenScale(g: GraphBuilder, x: Value): Value {
-  const largest = Max(g, ReduceMax(g, x, 2), Neg(g, ReduceMin(g, x, 2)), g.scalar(SMALLEST));
+function tokenScale(g: GraphBuilder, x: Value, least: number | undefined): Value {
+  const below = least === undefined ? Neg(g, ReduceMin(g, x, 2)) : g.scalar(-least);
+  const largest = Max(g, ReduceMax(g, x, 2), below, g.scalar(SMALLEST));
   return Mul(g, largest, g.scalar(1 / LARGEST));
 }

@@ -22,6 +22,7 @@ function perElement(
   return { inputs, build, expected: tabulate([2, 3], (i, j) => formula(at(a, i, j), second(i, j))) };
 }
 
+const channels = wave([3], 9);
 const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 const positive = tabulate([2, 3], (i, j) => 0.5 + i + j);
 const left = wave([2, 3, 4]);
@@ -102,7 +103,14 @@ describe("math operators follow their definitions", () => {
         (x) => Math.min(0.25, Math.max(-0.5, x)),
       ),
     ],
-    FastGelu: [perElement(math.FastGelu, gelu)],
+    FastGelu: [
+      perElement((g, x) => math.FastGelu(g, x), gelu),
+      {
+        inputs: [A, channels],
+        build: math.FastGelu,
+        expected: tabulate([2, 3], (i, j) => gelu(at(A, i, j) + at(channels, j))),
+      },
+    ],
     Silu: [perElement(math.Silu, (x) => x / (1 + Math.exp(-x)))],
     Cast: [
       {

@@ -73,8 +73,9 @@ export function Clip(g: GraphBuilder, x: Value, low: number, high: number): Valu
   return g.node("Clip", [x, g.scalar(low), g.scalar(high)])[0];
 }
 
-/** GELU with the tanh approximation. */
-export const FastGelu = (g: GraphBuilder, x: Value): Value => g.node("FastGelu", [x], {}, MICROSOFT)[0];
+/** GELU, with the tanh approximation, of x + bias [channels]. */
+export const FastGelu = (g: GraphBuilder, x: Value, bias?: Value): Value =>
+  g.node("FastGelu", [x, bias], {}, MICROSOFT)[0];
 
 /** SiLU, x · sigmoid(x), in one pass. */
 export const Silu = (g: GraphBuilder, x: Value): Value => g.node("QuickGelu", [x], { alpha: float(1) }, MICROSOFT)[0];

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { wave } from "../../../test/support/arrays.js";
 import { runsHere } from "../../../test/support/exact-sums.js";
 import { storedTensor } from "../../../test/support/graph.js";
+import type { StoredTensor } from "../../checkpoint/tensor.js";
 import { CPU_TARGET, type GraphTarget } from "../../graph/model.js";
 import { Session, type Tensors } from "../../runtime/session.js";
 import { float32, int64, values, type Tensor } from "../../runtime/tensor.js";
@@ -69,10 +70,15 @@ function textOf(length: number, { loops }: GraphTarget): Tensors {
   };
 }
 
-async function run(past: number, options: LayerOptions, changed: Tensors = {}, pieces = WHOLE): Promise<Tensors> {
-  const session = await Session.create(await buildLayer(CONFIG, lookupIn(tensors, "memory"), 1, options), {
-    device: "cpu",
-  });
+async function run(
+  past: number,
+  options: LayerOptions,
+  changed: Tensors = {},
+  pieces = WHOLE,
+  given: ReadonlyMap<string, StoredTensor> = tensors,
+): Promise<Tensors> {
+  const graph = await buildLayer(CONFIG, lookupIn(given, "memory"), 1, options);
+  const session = await Session.create(graph, { device: "cpu" });
   try {
     return await session.run({
       ...feeds(past),
@@ -120,6 +126,22 @@ describe("the graph of a block", () => {
     // Float32 rounding passes through sums of 24 products of numbers about 1.
     expect(largestDifference(values(device.y!), values(host.y!))).toBeLessThan(1e-5);
     for (const name of ["new_k", "new_v"]) expect(host[name]?.dims).toEqual([TOKENS, ROWS, CONFIG.width]);
+  });
+
+  it.each([HOST, DEVICE])("adds a bias to the keys only where it is not zero", async (options) => {
+    const name = "blocks.1.sa.zero_k_bias";
+    const keysWith = async (bias: number): Promise<Float32Array> => {
+      const numbers = { shape: [CONFIG.width], values: new Array<number>(CONFIG.width).fill(bias) };
+      const given = new Map([...tensors, [name, storedTensor(name, numbers)]]);
+      return values((await run(0, options, noRotation(), WHOLE, given)).new_k!);
+    };
+    expect(tensors.has(name)).toBe(true);
+    // Beside 10⁷ the products vanish, and every number of a key of length 1 is the same.
+    const same = new Float32Array(TOKENS * ROWS * CONFIG.width).fill(1 / Math.sqrt(DIM));
+    expect(largestDifference(await keysWith(1e7), same)).toBeLessThan(1e-5);
+    const [none, hardlyAny] = [await keysWith(0), await keysWith(1e-30)];
+    expect(none).toEqual(hardlyAny);
+    expect(largestDifference(none, same)).toBeGreaterThan(0.1);
   });
 
   it("gives the same in pieces as at once", async () => {

@@ -10,6 +10,7 @@
  * Axes: rows = the batch's conditional rows, then its unconditional ones; tokens = tokens of this scale; past = cached
  * tokens; text = text tokens, padded to a common length.
  */
+import { readFloat32 } from "../../checkpoint/read.js";
 import { sliceRows, type StoredTensor } from "../../checkpoint/tensor.js";
 import { GraphBuilder, type Matrix, type Value } from "../../graph/builder.js";
 import type { WeightsStore } from "../../graph/externals.js";
@@ -58,7 +59,7 @@ const MAX_LOG_SCALE = Math.log(100);
  * Where cached tokens may stand for several, also `past_k_bias` [past, rows, H], which is added to their logits.
  * Headwise, what concerns the cache is there for every head, dim instead of C wide: `past_k.0`, `past_k.1` and so on.
  */
-export function buildLayer(
+export async function buildLayer(
   config: InfinityConfig,
   lookup: Lookup,
   layer: number,
@@ -76,7 +77,7 @@ export function buildLayer(
   const block: Block = { g, config, storage, merging, attention, slots, stored, weight, matrix };
   const x = g.input("x", "float32", ["rows", "tokens", config.width]);
   const modulated = modulation(block);
-  const { q, keys, values } = queriesAndKeys(block, x, modulated);
+  const { q, keys, values } = queriesAndKeys(block, x, modulated, await keyBias(block));
   const seen = g.part("attention", () => selfAttention(block, q, keys, values));
   const axes = target.loops ? ["pieces", "piece rows", "piece tokens"] : ["rows", "tokens"];
   g.output("y", behindAttention(block, x, seen, modulated), "float32", [...axes, config.width]);
@@ -139,8 +140,19 @@ interface QueriesAndKeys {
   readonly values: readonly SlotTokens[];
 }
 
+/** What is added to the keys: nothing, unless the checkpoint has other numbers than the zeros that training leaves as they are. */
+async function keyBias({ stored, weight }: Block): Promise<Value | undefined> {
+  const bias = await readFloat32(stored("sa.zero_k_bias"));
+  return bias.some((value) => value !== 0) ? weight("sa.zero_k_bias") : undefined;
+}
+
 /** Makes them of the state x, and declares the cache's inputs and outputs. */
-function queriesAndKeys(block: Block, x: Value, { scale1, shift1 }: Modulation): QueriesAndKeys {
+function queriesAndKeys(
+  block: Block,
+  x: Value,
+  { scale1, shift1 }: Modulation,
+  addedToKeys: Value | undefined,
+): QueriesAndKeys {
   const { g, config, stored, weight } = block;
   const { width: C, heads } = config;
   // The three parts of the stored [3C, C] matrix are byte ranges of it, so each is a weight of its own.
@@ -150,13 +162,13 @@ function queriesAndKeys(block: Block, x: Value, { scale1, shift1 }: Modulation):
   const ownScale = queryScale(block);
   const { byToken, picked } = byPieces(g, [x], ({ rows, positions, pick }, [own]) => {
     const normed = adaptiveNorm(block, own!, rows(scale1), rows(shift1));
-    const project = (part: number, bias: string): Value =>
-      g.part("projections", () => op.Linear(g, normed, third(part), weight(bias)));
+    const project = (part: number, bias: Value | undefined): Value =>
+      g.part("projections", () => op.Linear(g, normed, third(part), bias));
     const rotate = (heads: Value): Value => op.RotaryEmbedding(g, heads, positions(cos!), positions(sin!));
-    const projected = project(0, "sa.q_bias");
+    const projected = project(0, weight("sa.q_bias"));
     const q = rotate(unitHeads(block, projected, ownScale));
-    const k = rotate(unitHeads(block, project(1, "sa.zero_k_bias")));
-    return { byToken: [q, k, project(2, "sa.v_bias")], picked: [pick(projected, observers)] };
+    const k = rotate(unitHeads(block, project(1, addedToKeys)));
+    return { byToken: [q, k, project(2, weight("sa.v_bias"))], picked: [pick(projected, observers)] };
   });
   const [q, k, v] = byToken.map((value) => whole(g, value, x)) as [Value, Value, Value];
   observe(block, "observed_attention", op.Gather(g, q, observers, 1));
@@ -198,9 +210,15 @@ function observe(block: Block, name: string, queries: Value): void {
   }
 }
 
-/** The MLP, tanh GELU between its two layers. */
+/** What no number's GELU is below. */
+const LEAST_GELU = -0.171;
+
+/** The MLP, tanh GELU between its two layers; it adds the first one's bias, which a product on a processor copies first. */
 function feedForward({ g, weight, matrix }: Block, x: Value): Value {
-  const hidden = op.Linear(g, x, matrix("ffn.fc1.weight"), weight("ffn.fc1.bias"), { yInWork: true });
-  const activated = op.FastGelu(g, hidden);
-  return op.Linear(g, activated, matrix("ffn.fc2.weight"), weight("ffn.fc2.bias"), { xInWork: true });
+  const hidden = op.Linear(g, x, matrix("ffn.fc1.weight"), undefined, { yInWork: true });
+  const activated = op.FastGelu(g, hidden, g.castAtLoad(weight("ffn.fc1.bias"), g.work));
+  return op.Linear(g, activated, matrix("ffn.fc2.weight"), weight("ffn.fc2.bias"), {
+    xInWork: true,
+    xLeast: LEAST_GELU,
+  });
 }
