@@ -176,9 +176,9 @@ function queriesAndKeys(
   return { q, keys: remember(block, "k", k), values: remember(block, "v", v) };
 }
 
-/** exp(min(learned, ln 100)) for each head, [H, 1]. */
+/** exp(min(learned, ln 100)) for each head, [H]. */
 function queryScale({ g, config, weight }: Block): Value {
-  const learned = op.Reshape(g, weight("sa.scale_mul_1H11"), [config.heads, 1]);
+  const learned = op.Reshape(g, weight("sa.scale_mul_1H11"), [config.heads]);
   return op.Exp(g, op.Min(g, learned, g.scalar(MAX_LOG_SCALE)));
 }
 

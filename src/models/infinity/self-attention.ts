@@ -63,8 +63,7 @@ function attendByLane(block: Block, q: Value, keys: readonly SlotTokens[], value
       const lane = op.Add(g, first, g.ints([part]));
       const pick = (value: Value): Value => op.Gather(g, value, lane, 1);
       // The lane's axis, of length 1, moves to the front by reshaping, which copies nothing.
-      const place = (tokens: SlotTokens): Value =>
-        op.Unsqueeze(g, op.Squeeze(g, join(block, pickTokens(tokens, pick)), [1]), [0]);
+      const place = (tokens: SlotTokens): Value => op.Reshape(g, join(block, pickTokens(tokens, pick)), [1, -1, 0]);
       const own = parts === 1 ? asked : op.Slice(g, asked, 2, (part * C) / parts, ((part + 1) * C) / parts);
       return attend(block, bySlot(block, own), ownKeys, ownValues, place);
     });
