@@ -52,7 +52,7 @@ export async function observeGeneration(call: ObservedCall): Promise<ObservedGen
   const folder = await mkdtemp(join(tmpdir(), "scalekv-profile-"));
   try {
     const prefix = join(folder, "graph-");
-    await draw(call);
+    await draw(call, join(folder, "first-"));
     const { seconds } = await draw(call);
     const report = await draw(call, prefix);
     const graphs = await readProfiles(prefix);

@@ -8,7 +8,7 @@ import { int64, type Tensor } from "../../runtime/tensor.js";
 /** Tokens of a piece. Products of fewer rows begin to run slower: 3 % with 256 at width 2048, 8 % with 128. */
 const MOST_TOKENS = 512;
 /** Bytes of a piece's hidden layer: 512 tokens at width 2048, fewer of a wider model. */
-const MOST_HIDDEN_BYTES = 2 ** 24;
+const MOST_HIDDEN_BYTES = 2 ** 23;
 
 /** Equal pieces that, behind one another, are all rows and tokens in order. */
 export interface Pieces {
