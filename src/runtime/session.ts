@@ -11,6 +11,11 @@ export interface SessionOptions {
   readonly device: Device;
   /** Threads inside one operator on the CPU; default: ONNX Runtime's own (one per core). */
   readonly threads?: number | undefined;
+  /**
+   * On the CPU float32 matrices are laid out anew when they are loaded, for products of many rows. False leaves them as they
+   * are mapped: for graphs that run once or twice, on few rows. Default true.
+   */
+  readonly packs?: boolean | undefined;
   /** Where outputs stay, all of them or by name: `gpu-buffer` keeps them on the device. Default `cpu`. */
   readonly outputs?: OutputPlace | Readonly<Record<string, OutputPlace>> | undefined;
   /** ONNX Runtime's own profile of the session is written to a file whose path begins with this; see {@link profiledGraph}. */
@@ -128,7 +133,7 @@ function sessionOptions(model: GraphModel, options: SessionOptions): InferenceSe
       : { enableProfiling: true, profileFilePrefix: profilePrefix(options.profile, model) }),
     // What fails comes as an error, once; ONNX Runtime would print it, too, even where a probe expects it.
     logSeverityLevel: 4,
-    ...(isNode ? { extra: nodeExtras(model) } : {}),
+    ...(isNode ? { extra: nodeExtras(model, options) } : {}),
   };
 }
 
@@ -149,12 +154,13 @@ export function profiledGraph(path: string, prefix: string): string {
  */
 const SPIN_MICROSECONDS = 50;
 
-function nodeExtras(model: GraphModel): Record<string, unknown> {
+function nodeExtras(model: GraphModel, { packs = true }: SessionOptions): Record<string, unknown> {
   return {
     session: {
       intra_op: { allow_spinning: "1", spin_duration_us: String(SPIN_MICROSECONDS) },
       // Threads of one layer's session must not spin while the next layer's works: 9 instead of 30 ms for four layers.
       force_spinning_stop: "1",
+      ...(packs ? {} : { disable_prepacking: "1" }),
       ...(model.folder === undefined ? {} : { model_external_initializers_file_folder_path: model.folder }),
     },
   };
