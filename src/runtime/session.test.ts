@@ -86,6 +86,23 @@ describe("Session.create", () => {
     await session.dispose();
   });
 
+  it("multiplies alike whether or not it lays matrices out anew", async () => {
+    const g = new GraphBuilder("product");
+    const rows = g.input("x", "float32", [1, "rows", 40]);
+    g.output("y", op.Linear(g, rows, g.matrix(storedTensor("weight", wave([24, 40])))), "float32", [1, "rows", 24]);
+    const model = await g.build();
+    const given = { x: float32(Float32Array.from(wave([1, 7, 40]).values), [1, 7, 40]) };
+    const [packed, mapped] = await Promise.all(
+      [true, false].map(async (packs) => {
+        const session = await Session.create(model, { device: "cpu", packs });
+        const { y } = await session.run(given);
+        await session.dispose();
+        return values(y!);
+      }),
+    );
+    packed!.forEach((value, i) => expect(mapped![i]).toBeCloseTo(value, 5));
+  });
+
   // WebAssembly is for browsers; CUDA needs a provider and a GPU.
   it.each(existsSync("/dev/nvidiactl") ? ["wasm" as const] : ["wasm" as const, "cuda" as const])(
     "refuses %s, which is not here, in one line",
