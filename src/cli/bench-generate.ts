@@ -88,6 +88,7 @@ export function formatObserved({ machine, profile, report, seconds }: ObservedGe
     "",
     partTable(profile),
     unobserved(seconds, profile),
+    denseLine(profile),
     "",
     stageTable(profile),
     ...(operators > 0 ? ["", operatorTable(profile, operators)] : []),
@@ -107,6 +108,12 @@ function partTable({ parts, total }: GenerationProfile): string {
 function unobserved(seconds: number, { total }: GenerationProfile): string {
   const ratio = total.floorSeconds > 0 ? `, ${(seconds / total.floorSeconds).toFixed(2)} of the floor` : "";
   return `by itself, without this observation: ${seconds.toFixed(3)} seconds${ratio}`;
+}
+
+/** How near the layers' products come to this machine's best. */
+function denseLine({ dense: { seconds, operations, floorSeconds } }: GenerationProfile): string {
+  const rate = (operations / seconds / 1e9).toFixed(0);
+  return `projections and MLP, products alone: ${rate} GFLOP/s, ${(floorSeconds / seconds).toFixed(2)} of the best`;
 }
 
 function stageTable({ stages, total }: GenerationProfile): string {

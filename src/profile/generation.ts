@@ -40,8 +40,9 @@ export interface ObservedGeneration {
 
 /**
  * Measures the machine before and after drawing, once by itself and once under observation, and tells where the time went.
- * The first of three draws counts for nothing: it finds files on disk and may cut weights. On the CPU only: a device's operators
- * return before their work is done. Errors: those of the pipeline.
+ * The first of three draws counts for nothing: it finds files on disk and may cut weights, and is observed as well, since the
+ * first profile scatters the heap, for which an observed draw took half as long again (docs/LOG.md, 2026-11-28). On the CPU
+ * only: a device's operators return before their work is done. Errors: those of the pipeline.
  */
 export async function observeGeneration(call: ObservedCall): Promise<ObservedGeneration> {
   const counted = await countedRun(call);

@@ -60,6 +60,10 @@ describe("a profile", () => {
     );
   });
 
+  it("sets the products of projections and MLPs beside their floor, without what else those do", () => {
+    expect(profile.dense).toEqual({ seconds: 9, operations: 60, floorSeconds: 4 });
+  });
+
   it("lists operators, the slowest first", () => {
     expect(profile.operators.slice(0, 3)).toEqual([
       { part: "mlp", operator: "Gemm", seconds: 9, count: 3 },

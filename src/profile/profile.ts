@@ -33,12 +33,21 @@ export interface OperatorProfile {
   readonly count: number;
 }
 
+/** Products with the matrices of the layers' projections and MLPs. */
+export interface DenseProfile {
+  /** Of the operators that multiply, without what is done to their results. */
+  readonly seconds: number;
+  readonly operations: number;
+  readonly floorSeconds: number;
+}
+
 /** A whole generation. */
 export interface GenerationProfile {
   readonly stages: readonly StageProfile[];
   /** The same parts over all stages. */
   readonly parts: readonly PartProfile[];
   readonly total: PartProfile;
+  readonly dense: DenseProfile;
   /** The slowest first. */
   readonly operators: readonly OperatorProfile[];
 }
@@ -47,6 +56,10 @@ export interface GenerationProfile {
 const UNNAMED = "norms";
 /** What no operator takes: loading, copies of what graphs give out, this program. */
 const REST = "rest";
+
+/** Parts of a layer that have no arithmetic but products with their matrices, and the operators that do those. */
+const DENSE: readonly string[] = ["projections", "mlp"];
+const PRODUCTS: readonly string[] = ["Gemm", "MatMulNBits", "MatMulIntegerToFloat"];
 
 /** The order of parts over all stages. */
 const ORDER: readonly string[] = [
@@ -81,7 +94,18 @@ export function profileOf(
     return { name: stage.name, map: stage.map, seconds: stage.seconds, parts };
   });
   const parts = addUp(profiled.flatMap((stage) => stage.parts));
-  return { stages: profiled, parts, total: addUpTo("total", parts), operators: operatorsOf(graphs) };
+  const operators = operatorsOf(graphs);
+  const total = addUpTo("total", parts);
+  return { stages: profiled, parts, total, dense: denseOf(parts, operators), operators };
+}
+
+function denseOf(parts: readonly PartProfile[], operators: readonly OperatorProfile[]): DenseProfile {
+  const { operations, floorSeconds } = addUpTo(
+    "dense",
+    parts.filter(({ name }) => DENSE.includes(name)),
+  );
+  const multiplying = operators.filter(({ part, operator }) => DENSE.includes(part) && PRODUCTS.includes(operator));
+  return { seconds: multiplying.reduce((sum, { seconds }) => sum + seconds, 0), operations, floorSeconds };
 }
 
 type Counted = StageWork["parts"][string] | undefined;

@@ -120,6 +120,7 @@ describe("scalekv bench generate", () => {
       for (const part of ["text encoder", "projections", "attention", "mlp", "vae", "total"])
         expect(stdout).toMatch(new RegExp(`\n${part} +\\d+\\.\\d{3} +\\d+\\.\\d % `));
       expect(stdout).toMatch(/\nby itself, without this observation: \d+\.\d{3} seconds, \d+\.\d\d of the floor\n/);
+      expect(stdout).toMatch(/\nprojections and MLP, products alone: \d+ GFLOP\/s, \d\.\d\d of the best\n/);
       expect(stdout).toMatch(/\nscale 7 +16x16 /);
       expect(stdout).toMatch(/\noperator +part +seconds +share +runs\n(?:\w+ .*\n){3}\n/);
       expect(await readFile(out, "utf8")).toMatch(/^<svg [^]*<\/svg>\n$/);
