@@ -104,7 +104,9 @@ export class Transformer {
       return session;
     };
     try {
-      const conditioning = await load(buildConditioning(config, lookup, weights, blocks), options);
+      // It runs once for a text; blocks, though, need their own order to be multiplied as integers.
+      const once = { ...options, packs: weights !== "fp32" };
+      const conditioning = await load(buildConditioning(config, lookup, weights, blocks), once);
       const embedding = await load(buildEmbedding(config, lookup), resident);
       const guidance = await load(buildGuidance(config), resident);
       const layers: Session[] = [];
