@@ -2,7 +2,6 @@
  * The drawing cases of test/golden on a device, by the code that `scalekv trace` runs: for each how far the logits are off
  * at most, as a part of their scale's largest, how many bits are not the reference's, and how many levels an image is off in
  * the mean.
- * (The order of equal scores decides some of what ScaleKV keeps, so that its logits may differ more.)
  *
  *     node scripts/bench.mjs bench/golden.ts [--device webgpu] [--weights fp32] [--storage fp32] [--folder test/golden] [CASE…]
  */

@@ -3,7 +3,7 @@ import { bytesSource } from "../../src/checkpoint/source.js";
 import { rowMajorStrides, type DType, type StoredTensor } from "../../src/checkpoint/tensor.js";
 import { GraphBuilder } from "../../src/graph/builder.js";
 import type { WeightType } from "../../src/graph/model.js";
-import { Add, FastGelu, Linear } from "../../src/graph/ops/index.js";
+import { Add, FastGelu, Linear, TopK } from "../../src/graph/ops/index.js";
 import type { Device } from "../../src/runtime/device.js";
 import { probeTarget } from "../../src/runtime/probe.js";
 import { Session } from "../../src/runtime/session.js";
@@ -15,6 +15,8 @@ declare global {
     runLayer(device: Device, dtype: DType): Promise<number[]>;
     /** x · weightᵀ with the weight in levels of 8 or 4 bits; x is [1, rows, columns], the weight [outputs, columns]. */
     runLevels(device: Device, type: Exclude<WeightType, "fp32">, x: number[][], weight: number[][]): Promise<number[]>;
+    /** Where the `count` largest numbers lie. */
+    runTopK(device: Device, numbers: number[], count: number): Promise<number[]>;
     /** What comes of asking whether the adapter takes float16 weights: nothing, or the error's name and message. */
     probeHalves(): Promise<string>;
   }
@@ -56,6 +58,16 @@ window.runLevels = async (device, type, x, weight) => {
   const result = await session.run({ x: float32(Float32Array.from(x.flat()), [1, rows, columns]) });
   await session.dispose();
   return Array.from(values(result.y!));
+};
+
+window.runTopK = async (device, numbers, count) => {
+  const g = new GraphBuilder("choice");
+  const x = g.input("x", "float32", [1, numbers.length]);
+  g.output("places", TopK(g, x, g.ints([count])).indices, "int64", [1, count]);
+  const session = await Session.create(await g.build(), { device });
+  const result = await session.run({ x: float32(Float32Array.from(numbers), [1, numbers.length]) });
+  await session.dispose();
+  return Array.from(result.places!.data as BigInt64Array, Number);
 };
 
 window.probeHalves = async () => {

@@ -34,6 +34,13 @@ describe.each(["wasm", "webgpu"] as const)("a layer on %s", (device) => {
   ] as const)("multiplies by a matrix in %s", async (type, tolerance) => multiplies(device, type, tolerance));
 });
 
+it.each(["wasm", "webgpu"] as const)("chooses of numbers without any above −∞ the first on %s", async (device) => {
+  const numbers = [-Infinity, 2, -Infinity, 3, -Infinity, -Infinity];
+  expect(await open.page.evaluate(([d, x]) => window.runTopK(d, x, 4), [device, numbers] as const)).toEqual([
+    3, 1, 0, 2,
+  ]);
+});
+
 it("multiplies integers on wasm", () =>
   // Levels of rows and of tokens go to 127.
   multiplies("wasm", "w8a8", 0.02));

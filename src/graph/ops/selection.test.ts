@@ -50,6 +50,12 @@ describe("selection operators follow their definitions", () => {
         expected: { shape: [2, 4], values: [1, 2, 4, 0, 0, 1, 2, 3] },
         type: "int64",
       },
+      {
+        inputs: [{ shape: [1, 5], values: [-Infinity, -2e38, 1, -Infinity, -3] }],
+        build: (g, x) => selection.TopK(g, x, g.ints([4])).indices,
+        expected: { shape: [1, 4], values: [2, 4, 0, 1] },
+        type: "int64",
+      },
       // Half of a long plateau: a selection that does not sort it all must take the first ones too.
       {
         inputs: [tabulate([1, 200], () => 1)],
