@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=9437184 MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_TOP_PAD_=16777216 node
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=37748736 MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_TOP_PAD_=16777216 node
 /**
  * Where the `scalekv` command begins. The first line tells glibc to give blocks of 9 MiB and more back to the system when
  * they are freed, which left to itself keeps up to a third of the process, and to hold on to 256 MiB of smaller ones: taking

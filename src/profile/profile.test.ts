@@ -22,11 +22,11 @@ const GRAPHS: GraphRuns[] = [
   {
     graph: "layer-0",
     runs: [
-      [time("mlp", "Gemm", 2), time("", "Add", 1)],
-      [time("mlp", "Gemm", 4), time("attention", "MultiHeadAttention", 3)],
+      [time("mlp", "FusedMatMul", 2), time("", "Add", 1)],
+      [time("mlp", "FusedMatMul", 4), time("attention", "MultiHeadAttention", 3)],
     ],
   },
-  { graph: "layer-1", runs: [[time("mlp", "Gemm", 3)], [time("mlp", "FastGelu", 5)]] },
+  { graph: "layer-1", runs: [[time("mlp", "FusedMatMul", 3)], [time("mlp", "FastGelu", 5)]] },
   { graph: "select-fp32", runs: [[time("", "TopK", 0.25)]] },
   { graph: "VAE-conv_in", runs: [[time("", "Conv", 4)]] },
 ];
@@ -66,7 +66,7 @@ describe("a profile", () => {
 
   it("lists operators, the slowest first", () => {
     expect(profile.operators.slice(0, 3)).toEqual([
-      { part: "mlp", operator: "Gemm", seconds: 9, count: 3 },
+      { part: "mlp", operator: "FusedMatMul", seconds: 9, count: 3 },
       { part: "mlp", operator: "FastGelu", seconds: 5, count: 1 },
       { part: "vae", operator: "Conv", seconds: 4, count: 1 },
     ]);

@@ -59,7 +59,7 @@ const REST = "rest";
 
 /** Parts of a layer that have no arithmetic but products with their matrices, and the operators that do those. */
 const DENSE: readonly string[] = ["projections", "mlp"];
-const PRODUCTS: readonly string[] = ["Gemm", "MatMulNBits", "MatMulIntegerToFloat"];
+const PRODUCTS: readonly string[] = ["FusedMatMul", "MatMulNBits", "MatMulIntegerToFloat"];
 
 /** The order of parts over all stages. */
 const ORDER: readonly string[] = [

@@ -16,18 +16,20 @@ const product = (row: number, token: number, out: number): number =>
 
 describe("linear layers act on the last axis and keep the others", () => {
   testOperators<keyof typeof linear>({
-    Linear: [
+    Linear: [CPU_TARGET, { ...CPU_TARGET, loops: false }].flatMap((target) => [
       {
         inputs: [X, WEIGHT, BIAS],
         build: (g, x, weight, bias) => linear.Linear(g, x, weight, bias),
         expected: tabulate([2, 3, 5], (row, token, out) => product(row, token, out) + at(BIAS, out)),
+        target,
       },
       {
         inputs: [X, WEIGHT],
         build: (g, x, weight) => linear.Linear(g, x, weight),
         expected: tabulate([2, 3, 5], product),
+        target,
       },
-    ],
+    ]),
   });
 });
 

@@ -1,6 +1,6 @@
 /** A linear layer on [rows, tokens, channels]. */
 import type { BlockWeight, GraphBuilder, HalfWeight, Matrix, RowWeight, Value } from "../builder.js";
-import { Add, Cast, Gemm, Max, Mul, Neg } from "./math.js";
+import { Add, Cast, Gemm, Max, Mul, Neg, TransposedMatMul } from "./math.js";
 import { MatMulIntegerToFloat, QuantizeLinear } from "./quantization.js";
 import { ReduceMax, ReduceMin } from "./reduction.js";
 import { Concat, Expand, Flatten, ReshapeTo, Shape, Slice } from "./shape.js";
@@ -44,9 +44,14 @@ function halfLinear(
   return unfold(g, yInWork ? y : Cast(g, y, "float32"), x);
 }
 
-/** Gemm takes two axes, so the first two are folded; it adds the bias in the same pass. */
+/**
+ * On a device by Gemm, which adds the bias in the same pass, but takes two axes, so the first two are folded. On a processor
+ * that pass copies the bias on one core, and folding may copy x: a product of three axes and an addition take less time.
+ */
 function denseLinear(g: GraphBuilder, x: Value, weight: Value, bias?: Value): Value {
-  return unfold(g, Gemm(g, fold(g, x), weight, bias), x);
+  if (!g.target.loops) return unfold(g, Gemm(g, fold(g, x), weight, bias), x);
+  const product = TransposedMatMul(g, x, weight);
+  return bias ? Add(g, product, bias) : product;
 }
 
 /** The first two axes of x as one, made once for all matrices that multiply it; reshapes move no data. */

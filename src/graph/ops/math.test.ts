@@ -28,6 +28,7 @@ const positive = tabulate([2, 3], (i, j) => 0.5 + i + j);
 const left = wave([2, 3, 4]);
 const right = wave([2, 4, 5], 1);
 const weight = wave([5, 3], 3);
+const longer = wave([5, 4], 5);
 const bias = wave([5], 4);
 
 function softmax(axis: 0 | 1): NdArray {
@@ -91,6 +92,13 @@ describe("math operators follow their definitions", () => {
         inputs: [A, weight, bias],
         build: math.Gemm,
         expected: tabulate([2, 5], (i, j) => at(bias, j) + sum(3, (k) => at(A, i, k) * at(weight, j, k))),
+      },
+    ],
+    TransposedMatMul: [
+      {
+        inputs: [left, longer],
+        build: math.TransposedMatMul,
+        expected: tabulate([2, 3, 5], (b, i, j) => sum(4, (k) => at(left, b, i, k) * at(longer, j, k))),
       },
     ],
     Softmax: [

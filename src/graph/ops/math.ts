@@ -65,6 +65,11 @@ export function Gemm(g: GraphBuilder, x: Value, weight: Value, bias?: Value): Va
   return g.node("Gemm", [x, weight, bias], { transB: 1 })[0];
 }
 
+/** x [..., in] × weightᵀ [out, in]: the same product for any number of axes, on processors only. */
+export function TransposedMatMul(g: GraphBuilder, x: Value, weight: Value): Value {
+  return g.node("FusedMatMul", [x, weight], { transB: 1 }, { domain: "com.microsoft" })[0];
+}
+
 /** Softmax along one axis. */
 export const Softmax = (g: GraphBuilder, x: Value, axis = -1): Value => g.node("Softmax", [x], { axis })[0];
 

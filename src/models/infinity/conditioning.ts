@@ -6,7 +6,7 @@
 import { sliceRows } from "../../checkpoint/tensor.js";
 import { GraphBuilder, type Matrix, type Value } from "../../graph/builder.js";
 import type { WeightsStore } from "../../graph/externals.js";
-import { CPU_TARGET, type GraphModel, type WeightType } from "../../graph/model.js";
+import type { GraphModel, GraphTarget, WeightType } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { NORM_EPSILON, type InfinityConfig } from "./config.js";
 import type { Lookup } from "../lookup.js";
@@ -22,10 +22,11 @@ import { blockPrefix } from "./names.js";
 export function buildConditioning(
   config: InfinityConfig,
   lookup: Lookup,
+  target: GraphTarget,
   weights: WeightType = "fp32",
   store?: WeightsStore,
 ): Promise<GraphModel> {
-  const g = new GraphBuilder("conditioning", CPU_TARGET, conditioningWeights(weights));
+  const g = new GraphBuilder("conditioning", { ...target, halves: false }, conditioningWeights(weights));
   const weight = (name: string): Value => g.weight(lookup(name));
   const matrix = (name: string): Matrix => g.matrix(lookup(name));
   const { width: C } = config;

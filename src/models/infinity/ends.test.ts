@@ -52,7 +52,7 @@ describe("embedding", () => {
         sum(CONFIG.bits, (bit) => at(codes, row, token, bit) * at(matrix!, c, bit)) + at(bias!, c) + at(levels!, 6, c),
     );
     const feeds = { codes: tensor(codes), level: int64([6], [1]) };
-    await expectResult(buildEmbedding(CONFIG, lookup), feeds, "x", expected);
+    await expectResult(buildEmbedding(CONFIG, lookup, CPU_TARGET), feeds, "x", expected);
   });
 });
 

@@ -9,8 +9,8 @@ import type { Lookup } from "../lookup.js";
  * The input of every scale but the first. Inputs: `codes` [rows, tokens, bits], the codes so far, resized to the scale;
  * `level` [1], the scale's number. Output: `x` [rows, tokens, C].
  */
-export function buildEmbedding(config: InfinityConfig, lookup: Lookup): Promise<GraphModel> {
-  const g = new GraphBuilder("embedding");
+export function buildEmbedding(config: InfinityConfig, lookup: Lookup, target: GraphTarget): Promise<GraphModel> {
+  const g = new GraphBuilder("embedding", target);
   const codes = g.input("codes", "float32", ["rows", "tokens", config.bits]);
   const level = g.input("level", "int64", [1]);
   const words = op.Linear(g, codes, g.weight(lookup("word_embed.weight")), g.weight(lookup("word_embed.bias")));

@@ -106,8 +106,8 @@ export class Transformer {
     try {
       // It runs once for a text; blocks, though, need their own order to be multiplied as integers.
       const once = { ...options, packs: weights !== "fp32" };
-      const conditioning = await load(buildConditioning(config, lookup, weights, blocks), once);
-      const embedding = await load(buildEmbedding(config, lookup), resident);
+      const conditioning = await load(buildConditioning(config, lookup, target, weights, blocks), once);
+      const embedding = await load(buildEmbedding(config, lookup, target), resident);
       const guidance = await load(buildGuidance(config), resident);
       const layers: Session[] = [];
       for (let layer = 0; layer < config.depth; layer++) {
