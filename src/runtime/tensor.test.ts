@@ -50,3 +50,10 @@ it("gives the memory of a tensor back, with all of its buffer", () => {
   expect(memory.length).toBe(0);
   expect(memory.buffer.byteLength).toBe(0);
 });
+
+it("leaves nothing of it for the collector", () => {
+  const held = (): number => process.memoryUsage().arrayBuffers;
+  const before = held();
+  for (let i = 0; i < 4; i++) discard(float32(new Float32Array(2 ** 20), [2 ** 20]));
+  expect(held() - before).toBeLessThan(2 ** 22);
+});

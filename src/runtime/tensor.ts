@@ -48,12 +48,19 @@ export function discard(tensor: Tensor): void {
 
 /**
  * Gives back the memory of arrays with a buffer each. JavaScript frees a buffer when its collector comes by, but one that is
- * moved away is gone now: of a hundred buffers of 16 MiB made one after the other three were resident at most, and six
- * without this (measured, Node).
+ * posted to nobody is gone now: of a hundred buffers of 16 MiB made one after the other one was resident at most, and eight
+ * without this (measured, Node). Moved to somebody, they would be buffers again, and the collector's business.
  */
 export function discardArrays(arrays: readonly ArrayBufferView[]): void {
-  structuredClone(undefined, { transfer: arrays.map(({ buffer }) => buffer as ArrayBuffer) });
+  nobody.postMessage(
+    undefined,
+    arrays.map(({ buffer }) => buffer as ArrayBuffer),
+  );
 }
+
+/** A closed port: what is posted to it is moved away and received by nobody. */
+const nobody = new MessageChannel().port1;
+nobody.close();
 
 /** The memory of a tensor on the host, whatever its type. */
 export function bytesOf({ data }: Tensor): Uint8Array<ArrayBuffer> {
