@@ -1,8 +1,8 @@
 #!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=37748736 MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_TOP_PAD_=16777216 node
 /**
- * Where the `scalekv` command begins. The first line tells glibc to give blocks of 9 MiB and more back to the system when
- * they are freed, which left to itself keeps up to a third of the process, and to hold on to 256 MiB of smaller ones: taking
- * those back from the system again and again is a tenth of the time (docs/LOG.md). Others ignore the variables.
+ * Where the `scalekv` command begins. The first line tells glibc to keep freed blocks of up to 36 MiB, a state of the 2B model
+ * at `1M`, and up to 256 MiB of them at the heap's end: left to itself it gives smaller ones back so eagerly that taking them
+ * again is a tenth of the time (docs/LOG.md). Others ignore the variables.
  */
 import { run } from "./program.js";
 
