@@ -65,7 +65,7 @@ export function Gemm(g: GraphBuilder, x: Value, weight: Value, bias?: Value): Va
   return g.node("Gemm", [x, weight, bias], { transB: 1 })[0];
 }
 
-/** x [..., in] × weightᵀ [out, in]: the same product for any number of axes, on processors only. */
+/** x [..., in] × weightᵀ [out, in]: the product of {@link Gemm} for any number of axes, for processors. */
 export function TransposedMatMul(g: GraphBuilder, x: Value, weight: Value): Value {
   return g.node("FusedMatMul", [x, weight], { transB: 1 }, { domain: "com.microsoft" })[0];
 }

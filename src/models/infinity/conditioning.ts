@@ -26,6 +26,7 @@ export function buildConditioning(
   weights: WeightType = "fp32",
   store?: WeightsStore,
 ): Promise<GraphModel> {
+  // It works once on few tokens, for which a GPU's units for float16 would gain nothing.
   const g = new GraphBuilder("conditioning", { ...target, halves: false }, conditioningWeights(weights));
   const weight = (name: string): Value => g.weight(lookup(name));
   const matrix = (name: string): Matrix => g.matrix(lookup(name));

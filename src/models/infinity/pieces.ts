@@ -8,8 +8,8 @@ import { int64, type Tensor } from "../../runtime/tensor.js";
 /** Tokens of a piece. Products of fewer rows begin to run slower: 3 % with 256 at width 2048, 8 % with 128. */
 const MOST_TOKENS = 512;
 /**
- * Bytes of a piece's hidden layer: 256 tokens at width 2048. Twice as many leave the processor's caches: layers of that width
- * take 0.97 of the time in float32, but 1.03 in `w8a8`, and 20 to 100 MiB more.
+ * Bytes of a piece's hidden layer: 256 tokens at width 2048. With twice as many, layers of that width take 0.97 of the time in
+ * float32, but 1.03 in `w8a8`, and 20 to 100 MiB more.
  */
 const MOST_HIDDEN_BYTES = 2 ** 23;
 
