@@ -30,8 +30,8 @@ function attentionByProducts(
   { heads, scale }: { heads: number; scale: number },
 ): Value {
   const byHead = (x: Value, perm: readonly number[]): Value => Transpose(g, Reshape(g, x, [0, 0, heads, -1]), perm);
-  const scores = MatMul(g, byHead(q, [0, 2, 1, 3]), byHead(k, [0, 2, 3, 1]));
-  const weights = Softmax(g, Mul(g, scores, g.scalar(scale)));
+  const products = MatMul(g, byHead(q, [0, 2, 1, 3]), byHead(k, [0, 2, 3, 1]));
+  const weights = Softmax(g, scale === 1 ? products : Mul(g, products, g.scalar(scale)));
   const read = Transpose(g, MatMul(g, weights, byHead(v, [0, 2, 1, 3])), [0, 2, 1, 3]);
   return Reshape(g, read, [0, 0, -1]);
 }

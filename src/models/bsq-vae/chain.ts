@@ -7,11 +7,12 @@ import { keepsOutputs } from "../../runtime/device.js";
 import { disposeAll, type Owner } from "../../runtime/dispose.js";
 import type { SessionOptions } from "../../runtime/session.js";
 import { values } from "../../runtime/tensor.js";
+import { cutEvenly } from "../cut-evenly.js";
 import type { Lookup } from "../lookup.js";
 import type { FeatureMap } from "./feature-map.js";
 import { Stage, type Between } from "./stage.js";
 import { widestRow, type Step } from "./steps.js";
-import { cutRows, rowsOf, StripMap } from "./strips.js";
+import { rowsOf, StripMap } from "./strips.js";
 
 /**
  * Bytes of a strip of the largest map. On the host small ones stay in the processor's cache and fit the gaps that loading
@@ -77,7 +78,7 @@ export class Chain {
   private cut(map: FeatureMap, mostRows: number): StripMap {
     const strips = new StripMap();
     let top = 0;
-    for (const end of cutRows(map.height / this.grain, Math.max(1, Math.floor(mostRows / this.grain)))) {
+    for (const end of cutEvenly(map.height / this.grain, Math.max(1, Math.floor(mostRows / this.grain)))) {
       strips.push(rowsOf(map, top, end * this.grain));
       top = end * this.grain;
     }

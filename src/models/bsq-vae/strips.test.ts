@@ -1,28 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { float32, values } from "../../runtime/tensor.js";
 import { zeros } from "./feature-map.js";
-import { cutRows, rowsOf, setRows, StripMap } from "./strips.js";
-
-describe("cutRows", () => {
-  it("cuts into the fewest parts that are not too high, of which none is higher than another by more than a row", () => {
-    const heights = fc.integer({ min: 1, max: 200 });
-    fc.assert(
-      fc.property(heights, heights, (height, most) => {
-        const ends = cutRows(height, most);
-        const parts = ends.map((end, i) => end - (ends[i - 1] ?? 0));
-        expect(ends.at(-1)).toBe(height);
-        expect(parts.length).toBe(Math.ceil(height / most));
-        expect(Math.max(...parts)).toBeLessThanOrEqual(most);
-        expect(Math.max(...parts) - Math.min(...parts)).toBeLessThanOrEqual(1);
-      }),
-    );
-  });
-
-  it("leaves a map whole where there is no limit", () => {
-    expect(cutRows(7, Infinity)).toEqual([7]);
-  });
-});
+import { rowsOf, setRows, StripMap } from "./strips.js";
 
 describe("rowsOf and setRows", () => {
   it("take a map apart and put it together again", () => {

@@ -5,12 +5,6 @@
 import { discard, float32, type Tensor } from "../../runtime/tensor.js";
 import type { FeatureMap } from "./feature-map.js";
 
-/** Cuts `height` rows into the fewest parts of at most `most` rows, as equal as can be; gives where each ends. */
-export function cutRows(height: number, most: number): number[] {
-  const parts = Math.max(1, Math.ceil(height / most));
-  return Array.from({ length: parts }, (_, i) => Math.round(((i + 1) * height) / parts));
-}
-
 /** Copies the rows `top` to `bottom` of a map of one item: [1, channels, bottom − top, width]. */
 export function rowsOf({ channels, height, width, data }: FeatureMap, top: number, bottom: number): Tensor {
   const length = (bottom - top) * width;

@@ -1,9 +1,11 @@
 /**
  * A scale's rows and tokens in pieces, for the parts of a layer in which no token needs another's state: before attention and
  * behind it. A piece is as large as matrix products need to run at full speed, and no larger, since what does not fit into the
- * processor's caches is written and read again at every step; the MLP's hidden layer is the largest of it.
+ * processor's caches is written and read again at every step; the MLP's hidden layer is the largest of it. On a GPU pieces
+ * are bounded by what it binds.
  */
 import { int64, type Tensor } from "../../runtime/tensor.js";
+import { cutEvenly } from "../cut-evenly.js";
 
 /** Tokens of a piece. Products of fewer rows begin to run slower: 3 % with 256 at width 2048, 8 % with 128. */
 const MOST_TOKENS = 512;
@@ -51,4 +53,17 @@ export function pieceFeeds({ rows, tokens }: Pieces): Record<"piece_rows" | "pie
     piece_rows: int64(rows.flat(), [rows.length, rows[0]!.length]),
     piece_tokens: int64(tokens.flat(), [tokens.length, 2]),
   };
+}
+
+/**
+ * Bytes that every WebGPU adapter binds as one buffer. Of what is larger than the adapter's own limit, ONNX Runtime's softmax
+ * and layer norm (1.30) make zeros and say nothing; twice as much can be more than a buffer may have at all. And buffers of
+ * up to 160 MiB it keeps for the next value, where larger ones are made anew, and wait for the device to be given back.
+ */
+export const MOST_BOUND_BYTES = 2 ** 27;
+
+/** A scale's tokens for a GPU, where each has so many numbers in its largest value: the fewest parts that can be bound; gives where each ends. */
+export function cutTokens(tokens: number, valuesOfToken: number): number[] {
+  const most = Math.floor(MOST_BOUND_BYTES / (valuesOfToken * Float32Array.BYTES_PER_ELEMENT));
+  return cutEvenly(tokens, Math.max(1, most));
 }

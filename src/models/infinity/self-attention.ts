@@ -12,32 +12,30 @@ import type { InfinityConfig } from "./config.js";
 /** Channels of the heads that attend together: a few thousand of their keys are still a block that is cheap to come by. */
 const MOST_CHANNELS = 512;
 
-/** Attention to the cache and to the scale's own tokens, [rows, tokens, C]: of all rows at once, or lane by lane. */
-export function selfAttention(
-  block: Block,
-  q: Value,
-  keys: readonly SlotTokens[],
-  values: readonly SlotTokens[],
-): Value {
-  const { g } = block;
-  if (g.target.loops) return attendByLane(block, q, keys, values);
-  const rowsFirst = (tokens: SlotTokens): Value => op.Transpose(g, join(block, tokens), [1, 0, 2]);
-  return attend(block, bySlot(block, q), keys, values, rowsFirst);
+/** Keys or values of some heads, cached and new, in the form in which the operator takes them. */
+export interface Joined {
+  readonly heads: number;
+  /** [sequences, past + tokens, channels], in attention's type. */
+  readonly tokens: Value;
 }
 
-/** One operator for each slot; `place` brings a slot's keys or values into the form [sequences, past + tokens, channels]. */
-function attend(
+/** The keys or values of a slot for all rows at once, [rows, past + tokens, channels]. */
+export function joinRows(block: Block, slot: SlotTokens): Joined {
+  return { heads: slot.heads, tokens: op.Transpose(block.g, join(block, slot), [1, 0, 2]) };
+}
+
+/** What queries [sequences, tokens, channels] read, one operator for each slot, the slots' channels side by side. */
+export function attend(
   block: Block,
   queries: readonly Value[],
-  keys: readonly SlotTokens[],
-  values: readonly SlotTokens[],
-  place: (tokens: SlotTokens) => Value,
+  keys: readonly Joined[],
+  values: readonly Joined[],
 ): Value {
   const { g, merging } = block;
   const read = queries.map((own, i) => {
-    const { heads } = keys[i]!;
+    const { heads, tokens } = keys[i]!;
     const asked = inType(block, merging ? withChannel(block, own, everywhere(block, own, heads, 1)) : own);
-    return op.MultiHeadAttention(g, asked, place(keys[i]!), place(values[i]!), { heads, scale: 1 });
+    return op.MultiHeadAttention(g, asked, tokens, values[i]!.tokens, { heads, scale: 1 });
   });
   return read.length === 1 ? read[0]! : op.Concat(g, read, 2);
 }
@@ -47,7 +45,12 @@ function attend(
  * they have many channels; lanes are numbered by row, then by heads, which is how they lie behind one another in
  * [tokens, rows, C].
  */
-function attendByLane(block: Block, q: Value, keys: readonly SlotTokens[], values: readonly SlotTokens[]): Value {
+export function attendByLane(
+  block: Block,
+  q: Value,
+  keys: readonly SlotTokens[],
+  values: readonly SlotTokens[],
+): Value {
   const { g, config, slots } = block;
   const { width: C, heads } = config;
   const parts = slots.length > 1 ? 1 : lanesOfRow(config);
@@ -63,9 +66,12 @@ function attendByLane(block: Block, q: Value, keys: readonly SlotTokens[], value
       const lane = op.Add(g, first, g.ints([part]));
       const pick = (value: Value): Value => op.Gather(g, value, lane, 1);
       // The lane's axis, of length 1, moves to the front by reshaping, which copies nothing.
-      const place = (tokens: SlotTokens): Value => op.Reshape(g, join(block, pickTokens(tokens, pick)), [1, -1, 0]);
+      const place = (slot: SlotTokens): Joined => ({
+        heads: slot.heads,
+        tokens: op.Reshape(g, join(block, pickTokens(slot, pick)), [1, -1, 0]),
+      });
       const own = parts === 1 ? asked : op.Slice(g, asked, 2, (part * C) / parts, ((part + 1) * C) / parts);
-      return attend(block, bySlot(block, own), ownKeys, ownValues, place);
+      return attend(block, bySlot(block, own), ownKeys.map(place), ownValues.map(place));
     });
     return [parts === 1 ? readByPart[0]! : op.Concat(g, readByPart, 2)];
   });

@@ -16,16 +16,17 @@ import type { GraphModel, WeightType } from "../../graph/model.js";
 import { OptionError } from "../../errors.js";
 import type { Clock } from "../../runtime/clock.js";
 import { keepsOutputs } from "../../runtime/device.js";
-import { disposeAll } from "../../runtime/dispose.js";
+import { disposeAll, type Owner } from "../../runtime/dispose.js";
 import { probeTarget, requireHalves } from "../../runtime/probe.js";
 import { Session, type SessionOptions, type Tensors } from "../../runtime/session.js";
-import { discard, discardArrays, float32, int64, values, type Tensor } from "../../runtime/tensor.js";
+import { discard, float32, int64, values, type Tensor } from "../../runtime/tensor.js";
 import { buildConditioning } from "./conditioning.js";
 import type { InfinityConfig } from "./config.js";
+import { DeviceLayer } from "./device-layer.js";
 import { buildEmbedding, buildGuidance, buildHead } from "./ends.js";
-import { buildLayer } from "./layer.js";
+import { HostLayer, StateMemory } from "./host-layer.js";
+import { buildLayer, buildLayerHalves, type LayerFeeds } from "./layer.js";
 import type { Lookup } from "../lookup.js";
-import { cutPieces, pieceAxes, pieceFeeds } from "./pieces.js";
 import type { RotaryTables } from "./rope.js";
 import type { TextCondition, TextRows } from "./text.js";
 import { layerWorkingBytes } from "./working-memory.js";
@@ -78,10 +79,11 @@ export class Transformer {
     private readonly conditioning: Session,
     private readonly embedding: Session,
     private readonly guidance: Session,
-    private readonly layers: readonly Session[],
+    private readonly layers: readonly (HostLayer | DeviceLayer)[],
     private readonly head: Session,
     private readonly committer: Committer,
     private readonly headwise: boolean,
+    private readonly memory: StateMemory,
   ) {}
 
   /** Builds and loads all graphs, telling `onPiece` after each. An unusable device, or one without what the options ask for, is a `DeviceError`. */
@@ -97,11 +99,22 @@ export class Transformer {
     if (storage === "fp16" && options.device === "webgpu") requireHalves(target, "storage fp16", "fp32 and int8");
     // Float matrices lie in the checkpoint as the graphs want them, or are cast when they are loaded.
     const blocks = weights === "fp32" || weights === "fp16" ? undefined : store;
-    const loaded: Session[] = [];
-    const load = async (graph: Promise<GraphModel>, where: SessionOptions): Promise<Session> => {
-      const session = await Session.create(await graph, where);
-      onPiece(loaded.push(session), config.depth + 4);
-      return session;
+    const memory = new StateMemory();
+    const loaded: Owner[] = [];
+    const told = <T extends Owner>(piece: T): T => {
+      onPiece(loaded.push(piece), config.depth + 4);
+      return piece;
+    };
+    const load = async (graph: Promise<GraphModel>, where: SessionOptions): Promise<Session> =>
+      told(await Session.create(await graph, where));
+    const layerOptions = { storage, target, headwise, merging, weights, store: blocks };
+    const loadLayer = async (layer: number): Promise<HostLayer | DeviceLayer> => {
+      if (target.loops) {
+        const graph = await buildLayer(config, lookup, layer, layerOptions);
+        return new HostLayer(config, await Session.create(graph, resident), memory);
+      }
+      const halves = await buildLayerHalves(config, lookup, layer, layerOptions);
+      return DeviceLayer.load(config, halves, { ...resident, fused: target.fusedAttention });
     };
     try {
       // It runs once for a text; blocks, though, need their own order to be multiplied as integers.
@@ -109,18 +122,15 @@ export class Transformer {
       const conditioning = await load(buildConditioning(config, lookup, target, weights, blocks), once);
       const embedding = await load(buildEmbedding(config, lookup, target), resident);
       const guidance = await load(buildGuidance(config), resident);
-      const layers: Session[] = [];
-      for (let layer = 0; layer < config.depth; layer++) {
-        const graph = buildLayer(config, lookup, layer, { storage, target, headwise, merging, weights, store: blocks });
-        layers.push(await load(graph, resident));
-      }
+      const layers: (HostLayer | DeviceLayer)[] = [];
+      for (let layer = 0; layer < config.depth; layer++) layers.push(told(await loadLayer(layer)));
       const head = await load(buildHead(config, lookup, target), options);
       const slot = { heads: headwise ? 1 : config.heads, dim: config.width / config.heads, storage, merging };
       const committer = new Committer({ ...slot, target }, resident);
       const graphs = [conditioning, embedding, guidance, layers, head, committer] as const;
-      return new Transformer(config, weights, onDevice, ...graphs, headwise);
+      return new Transformer(config, weights, onDevice, ...graphs, headwise, memory);
     } catch (error) {
-      await Promise.allSettled(loaded.map((session) => session.dispose()));
+      await Promise.allSettled(loaded.map((piece) => piece.dispose()));
       throw error;
     }
   }
@@ -173,48 +183,36 @@ export class Transformer {
     return new WatchingCache(this.makeCache(rows, full.plan(run)), this.committer, { ...run, rows });
   }
 
-  /** A state that was consumed, and that nobody reads or writes: another of its size may come about in its memory. */
-  private spare: Float32Array = new Float32Array(0);
-
-  /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed, even by a failure. */
+  /** Runs one layer and commits its new keys and values to the cache; `x` [rows, tokens, C] is consumed, even by a failure on a device. */
   async layer(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
-    if (this.onDevice) return this.layerOnDevice(layer, x, context);
-    const { cache, scale, remember, time, text, tokens } = context;
-    const { hidden, width } = this.config;
-    const pieces = cutPieces(text.rows, tokens, hidden);
-    const y = this.takeMemory(x.size);
-    const into = {
-      y: float32(y, [...pieceAxes(pieces), width]),
-      ...(remember ? cache.outputs(layer, scale) : {}),
-    };
-    const feeds = { ...this.layerFeeds(layer, x, context), ...pieceFeeds(pieces) };
-    const outputs = await this.layers[layer]!.run(feeds, into);
-    this.spare = values(x);
-    const kept = remember ? await time("cache", () => cache.commit(layer, scale, outputs)) : undefined;
-    return { y: float32(y, x.dims), kept };
-  }
-
-  /** Memory for a state. The spare is taken before anything is waited for, as another draw may be under way. */
-  private takeMemory(size: number): Float32Array {
-    const { spare } = this;
-    this.spare = new Float32Array(0);
-    return spare.length === size ? spare : new Float32Array(size);
-  }
-
-  private async layerOnDevice(layer: number, x: Tensor, context: ScaleContext): Promise<LayerResult> {
     const { cache, scale, remember, time } = context;
-    // All outputs are asked for even where the cache is not kept: the Node binding reuses the last run's tensor, of
-    // another shape, for an output that is left out.
-    const { y, ...rest } = await this.consume(x, () => this.layers[layer]!.run(this.layerFeeds(layer, x, context)));
+    const places = remember ? cache.outputs(layer, scale) : undefined;
+    const { y, ...made } = await this.layers[layer]!.run(x, this.layerFeeds(layer, context), places);
     try {
-      if (remember) await time("cache", () => cache.commit(layer, scale, rest));
+      return { y: y!, kept: remember ? await time("cache", () => cache.commit(layer, scale, made)) : undefined };
     } catch (error) {
-      y!.dispose();
+      if (this.onDevice) y!.dispose();
       throw error;
     } finally {
-      Object.values(rest).forEach((tensor) => tensor.dispose());
+      if (this.onDevice) Object.values(made).forEach((tensor) => tensor.dispose());
     }
-    return { y: y!, kept: undefined };
+  }
+
+  private layerFeeds(layer: number, { text, tokens, rotary, cache, scale }: ScaleContext): LayerFeeds {
+    const angles = [tokens, this.config.width / this.config.heads / 2];
+    const { k, v } = text.layers[layer]!;
+    const bounds = this.committer.shape.target.loops
+      ? { text_starts: text.starts, text_ends: text.ends }
+      : { text_bias: text.bias };
+    return {
+      modulation: text.modulation,
+      making: {
+        ...cache.feeds(layer, scale),
+        cos: float32(rotary.cos, angles),
+        sin: float32(rotary.sin, angles),
+      },
+      reading: { text_k: k, text_v: v, ...bounds },
+    };
   }
 
   /** Does the work that reads a state last, and frees it. */
@@ -226,23 +224,6 @@ export class Transformer {
     }
   }
 
-  private layerFeeds(layer: number, x: Tensor, { text, tokens, rotary, cache, scale }: ScaleContext): Tensors {
-    const angles = [tokens, this.config.width / this.config.heads / 2];
-    const { k, v } = text.layers[layer]!;
-    return {
-      ...cache.feeds(layer, scale),
-      x,
-      modulation: text.modulation,
-      cos: float32(rotary.cos, angles),
-      sin: float32(rotary.sin, angles),
-      text_k: k,
-      text_v: v,
-      ...(this.committer.shape.target.loops
-        ? { text_starts: text.starts, text_ends: text.ends }
-        : { text_bias: text.bias }),
-    };
-  }
-
   /** Guidance on the hidden state: both halves of `x` [2 · batch, tokens, C], which is consumed, become their guided mix. */
   async guide(x: Tensor, guidance: number): Promise<Tensor> {
     const feeds = { x, guidance: float32(Float32Array.of(guidance), []) };
@@ -251,8 +232,7 @@ export class Transformer {
 
   /** Logits [rows, tokens, 2 · bits] of the rows; `x` is consumed. */
   async logits(x: Tensor, { headModulation }: TextRows): Promise<Float32Array> {
-    discardArrays([this.spare]);
-    this.spare = new Float32Array(0);
+    this.memory.clear();
     const { logits } = await this.consume(x, () => this.head.run({ x, modulation: headModulation }));
     return values(logits!);
   }
@@ -267,7 +247,7 @@ export class Transformer {
     await disposeAll([this.committer, ...this.sessions]);
   }
 
-  private get sessions(): Session[] {
+  private get sessions(): (Session | HostLayer | DeviceLayer)[] {
     return [this.conditioning, this.embedding, this.guidance, ...this.layers, this.head];
   }
 }
