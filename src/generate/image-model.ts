@@ -90,15 +90,18 @@ export class ImageModel {
   /** Draws one batch. */
   async draw(batch: Batch): Promise<DrawnBatch> {
     const { settings, recorder } = batch;
+    const largest = mapTokens(settings.schedule.maps.at(-1)!);
+    const images = batch.texts.length;
+    this.transformer.requireRoom(images, settings.guided ? 2 * images : images, largest);
     const text = await recorder.time("conditioning", () => this.conditions(batch));
     const plan = (batch.policy ?? full).plan(this.cacheRun(settings));
     const cache = this.transformer.makeCache(text.rows, plan);
     const codes = await this.drawCodes(batch, text, cache);
-    const images = await this.vae.decode(codes.summed, batch.checkpoint);
+    const decoded = await this.vae.decode(codes.summed, batch.checkpoint);
     await recorder.mark("vae", 0);
-    const working = this.transformer.workingBytes(text.rows, plan, mapTokens(settings.schedule.maps.at(-1)!));
+    const working = this.transformer.workingBytes(text.rows, plan, largest);
     return {
-      images,
+      images: decoded,
       cache: this.cacheReport(cache, settings, text.rows),
       workingBytes: working === undefined ? undefined : working + MOST_GARBAGE,
     };

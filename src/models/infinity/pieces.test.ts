@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { cutPieces, pieceFeeds } from "./pieces.js";
+import { cutPieces, cutTokens, pieceFeeds } from "./pieces.js";
 
 const sizes = {
   rows: fc.integer({ min: 1, max: 32 }),
@@ -38,4 +38,20 @@ it("feeds the pieces as tables", () => {
   ]);
   expect(Array.from(rows.data as BigInt64Array, Number)).toEqual([0, 0, 1, 1]);
   expect(Array.from(tokens.data as BigInt64Array, Number)).toEqual([0, 300, 300, 600, 0, 300, 300, 600]);
+});
+
+it("cuts tokens for a device into the fewest pieces that can be bound, or into single ones", () => {
+  const tokens = fc.integer({ min: 1, max: 12_544 });
+  const numbers = fc.oneof(fc.integer({ min: 1, max: 2 ** 20 }), fc.integer({ min: 1, max: 2 ** 26 }));
+  fc.assert(
+    fc.property(tokens, numbers, (all, valuesOfToken) => {
+      const ends = cutTokens(all, valuesOfToken);
+      const most = Math.max(...ends.map((end, i) => end - (ends[i - 1] ?? 0)));
+      expect(ends.at(-1)).toBe(all);
+      const bindable = Math.max(1, Math.floor(2 ** 25 / valuesOfToken));
+      expect(most).toBeLessThanOrEqual(bindable);
+      expect(ends).toHaveLength(Math.ceil(all / bindable));
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -27,6 +27,7 @@ import { buildEmbedding, buildGuidance, buildHead } from "./ends.js";
 import { HostLayer, StateMemory } from "./host-layer.js";
 import { buildLayer, buildLayerHalves, type LayerFeeds } from "./layer.js";
 import type { Lookup } from "../lookup.js";
+import { MOST_BOUND_BYTES } from "./pieces.js";
 import type { RotaryTables } from "./rope.js";
 import type { TextCondition, TextRows } from "./text.js";
 import { layerWorkingBytes } from "./working-memory.js";
@@ -176,6 +177,22 @@ export class Transformer {
     const mean = (slots: readonly number[]): number => slots.reduce((sum, tokens) => sum + tokens, 0) / slots.length;
     const scales = [...fresh, last].map((tokens, scale) => ({ rows, tokens, past: mean(lengths[scale - 1] ?? [0]) }));
     return Math.max(...scales.map((scale) => layerWorkingBytes(this.config, scale)));
+  }
+
+  /**
+   * Refuses a batch whose state on a device not every adapter could bind; `rows` and `tokens` of its largest map.
+   *
+   * @throws OptionError which says how many images could be drawn at once
+   */
+  requireRoom(images: number, rows: number, tokens: number): void {
+    const bytes = rows * tokens * this.config.width * Float32Array.BYTES_PER_ELEMENT;
+    if (!this.onDevice || bytes <= MOST_BOUND_BYTES) return;
+    const most = Math.floor((images * MOST_BOUND_BYTES) / bytes);
+    const mebibytes = (of: number): string => `${Math.ceil(of / 2 ** 20)} MiB`;
+    throw new OptionError(
+      `${images} images of ${tokens} tokens at once: a state of ${mebibytes(bytes)}, of which webgpu takes ` +
+        `${mebibytes(MOST_BOUND_BYTES)}; draw ${most > 0 ? `at most ${most} at once` : "smaller ones"}`,
+    );
   }
 
   /** A cache that keeps everything and measures how it is read; for host caches in float32 only. */
