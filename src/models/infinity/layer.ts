@@ -87,10 +87,8 @@ export async function buildLayer(
   const modulated = modulation(block);
   const { q, keys, values } = queriesAndKeys(block, x, modulated, await keyBias(block));
   const seen = g.part("attention", () => attendByLane(block, q, keys, values));
-  g.output("y", behindAttention(block, x, seen, modulated), "float32", [
-    ...["pieces", "piece rows", "piece tokens"],
-    config.width,
-  ]);
+  const axes = ["pieces", "piece rows", "piece tokens", config.width];
+  g.output("y", behindAttention(block, x, seen, modulated), "float32", axes);
   return g.build(options.store);
 }
 
