@@ -4,6 +4,7 @@ import { rowMajorStrides, type StoredTensor } from "../../src/checkpoint/tensor.
 import { DeviceLayer } from "../../src/models/infinity/device-layer.js";
 import { HostLayer, StateMemory } from "../../src/models/infinity/host-layer.js";
 import { buildLayer, buildLayerHalves } from "../../src/models/infinity/layer.js";
+import { holdsScores } from "../../src/models/infinity/self-attention.js";
 import { infinityTensors } from "../../src/models/infinity/tensors.js";
 import { lookupIn } from "../../src/models/lookup.js";
 import { probeTarget } from "../../src/runtime/probe.js";
@@ -66,7 +67,7 @@ window.runBlock = async (tokens) => {
 
   const target = await probeTarget("webgpu");
   const halves = await buildLayerHalves(CONFIG, lookup, 0, { storage: "fp32", target });
-  const onDevice = await DeviceLayer.load(CONFIG, halves, { device: "webgpu", fused: target.fusedAttention });
+  const onDevice = await DeviceLayer.load(CONFIG, halves, holdsScores(CONFIG, { target }), { device: "webgpu" });
   const bias = { text_bias: float32(new Float32Array(ROWS * TEXT), [ROWS, 1, 1, TEXT]) };
   const second = await onDevice.run(x(), { ...feeds, reading: { ...feeds.reading, ...bias } });
   const found = some(values(second.y!));

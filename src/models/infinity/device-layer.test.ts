@@ -9,6 +9,7 @@ import type { Tensor } from "../../runtime/tensor.js";
 import { DeviceLayer } from "./device-layer.js";
 import { StateMemory } from "./host-layer.js";
 import type { TextRows } from "./text.js";
+import { holdsScores } from "./self-attention.js";
 import { Transformer, type ScaleContext } from "./transformer.js";
 
 /** Names of the tensors that nobody has freed. */
@@ -39,7 +40,7 @@ const CONFIG = { depth: 1, heads: 1, width: 2, hidden: 8 };
 
 /** A layer on a device, of its two sessions. */
 const deviceLayer = (making: Stand, reading: Stand): DeviceLayer =>
-  Reflect.construct(DeviceLayer, [CONFIG, true, making, reading]) as DeviceLayer;
+  Reflect.construct(DeviceLayer, [CONFIG, false, making, reading]) as DeviceLayer;
 
 /** A transformer of one layer on a device. */
 function transformer(
@@ -115,6 +116,42 @@ describe("a layer on a device", () => {
     expect(before).toEqual([`${rows} 0 2`, `${rows} 3 2`, `${rows} 7 2`]);
     expect(Object.keys(made)).toEqual(["y", "new_k", "new_v", "observed_attention"]);
     expect([...held]).toEqual(["new_k", "new_v", "observed_attention", "y 3"]);
+  });
+});
+
+describe("scores on a device", () => {
+  it("count where they are held, for the heads whose keys are one value", async () => {
+    const run = async (slots: number): Promise<number[]> => {
+      const ends: number[] = [];
+      const reading: Stand = {
+        ...failing,
+        run: ({ piece }) => {
+          ends.push(Number((piece!.data as BigInt64Array)[1]));
+          return Promise.resolve({ y: tensor("y") });
+        },
+      };
+      // 2²⁰ keys of each slot, and a row.
+      const keys = Array.from(
+        { length: slots },
+        (_, i) => [`keys.${i}`, tensor(`keys.${i}`, [1, 2 ** 20, 1])] as const,
+      );
+      const making: Stand = { ...failing, run: () => Promise.resolve(Object.fromEntries(keys)) };
+      const layer = Reflect.construct(DeviceLayer, [{ ...CONFIG, heads: 4 }, true, making, reading]) as DeviceLayer;
+      const feeds = { modulation: tensor("m"), making: {}, reading: { text_k: tensor("text", [1, 1, 2]) } };
+      await layer.run(tensor("x", [1, 32, 2]), feeds);
+      return ends;
+    };
+    expect(await run(1)).toEqual([8, 16, 24, 32]);
+    expect(await run(4)).toEqual([32]);
+  });
+
+  it.each([
+    [{ target: { fusedAttention: true, loops: false } }, false],
+    [{ target: { fusedAttention: false, loops: false } }, true],
+    [{ target: { fusedAttention: true, loops: false }, merging: true }, true],
+  ])("are held by %o: %s", (options, held) => {
+    expect(holdsScores({ width: 16, heads: 2 }, options)).toBe(held);
+    expect(holdsScores({ width: 12, heads: 2 }, options)).toBe(true);
   });
 });
 

@@ -14,8 +14,8 @@ import { cutTokens } from "./pieces.js";
 export class DeviceLayer {
   private constructor(
     private readonly config: Pick<InfinityConfig, "width" | "heads" | "hidden">,
-    /** Attention holds no scores. */
-    private readonly fused: boolean,
+    /** See `holdsScores`. */
+    private readonly scores: boolean,
     private readonly making: Session,
     private readonly reading: Session,
   ) {}
@@ -24,11 +24,12 @@ export class DeviceLayer {
   static async load(
     config: InfinityConfig,
     { making, reading }: LayerHalves,
-    { fused, ...options }: SessionOptions & { readonly fused: boolean },
+    scores: boolean,
+    options: SessionOptions,
   ): Promise<DeviceLayer> {
     const first = await Session.create(making, options);
     try {
-      return new DeviceLayer(config, fused, first, await Session.create(reading, options));
+      return new DeviceLayer(config, scores, first, await Session.create(reading, options));
     } catch (error) {
       await first.dispose();
       throw error;
@@ -90,7 +91,7 @@ export class DeviceLayer {
     const { heads, hidden } = this.config;
     const keys = Object.entries(attending).filter(([name]) => name.startsWith("keys."));
     const known = Math.max(...keys.map(([, { dims }]) => dims[1]!));
-    return Math.max(hidden, heads * text, this.fused ? 0 : (heads / keys.length) * known);
+    return Math.max(hidden, heads * text, this.scores ? (heads / keys.length) * known : 0);
   }
 }
 

@@ -4,6 +4,7 @@
  * lane's keys and values lie joined.
  */
 import type { GraphBuilder, Value } from "../../graph/builder.js";
+import type { GraphTarget } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
 import { widen } from "../../cache/storage.js";
 import { bySlot, type Block, type SlotTokens } from "./block.js";
@@ -22,6 +23,18 @@ export interface Joined {
 /** The keys or values of a slot for all rows at once, [rows, past + tokens, channels]. */
 export function joinRows(block: Block, slot: SlotTokens): Joined {
   return { heads: slot.heads, tokens: op.Transpose(block.g, join(block, slot), [1, 0, 2]) };
+}
+
+/**
+ * Whether a device holds a score for every query and key: in plain products, and in the operator where keys are longer than
+ * values, as those are that may stand for several tokens, or where a head's channels are not read four at a time
+ * (onnxruntime 1.30).
+ */
+export function holdsScores(
+  { width, heads }: Pick<InfinityConfig, "width" | "heads">,
+  { target, merging = false }: { target: GraphTarget; merging?: boolean | undefined },
+): boolean {
+  return !target.fusedAttention || merging || (width / heads) % 4 !== 0;
 }
 
 /** What queries [sequences, tokens, channels] read, one operator for each slot, the slots' channels side by side. */

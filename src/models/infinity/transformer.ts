@@ -29,6 +29,7 @@ import { buildLayer, buildLayerHalves, type LayerFeeds } from "./layer.js";
 import type { Lookup } from "../lookup.js";
 import { MOST_BOUND_BYTES } from "./pieces.js";
 import type { RotaryTables } from "./rope.js";
+import { holdsScores } from "./self-attention.js";
 import type { TextCondition, TextRows } from "./text.js";
 import { layerWorkingBytes } from "./working-memory.js";
 
@@ -115,7 +116,7 @@ export class Transformer {
         return new HostLayer(config, await Session.create(graph, resident), memory);
       }
       const halves = await buildLayerHalves(config, lookup, layer, layerOptions);
-      return DeviceLayer.load(config, halves, { ...resident, fused: target.fusedAttention });
+      return DeviceLayer.load(config, halves, holdsScores(config, layerOptions), resident);
     };
     try {
       // It runs once for a text; blocks, though, need their own order to be multiplied as integers.
