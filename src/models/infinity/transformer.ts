@@ -1,6 +1,6 @@
 /**
- * The Infinity transformer on a device: one session a layer and four small ones around them. It knows how to run a scale
- * through a layer; what is drawn, and when to guide, is the generation loop's business.
+ * The Infinity transformer at work: its layers (`host-layer.ts`, `device-layer.ts`) and the small graphs around them. It knows
+ * how to run a scale through a layer; what is drawn, and when to guide, is the generation loop's business.
  */
 import { Committer } from "../../cache/committer.js";
 import { DeviceCache } from "../../cache/device-cache.js";
