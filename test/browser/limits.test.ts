@@ -1,4 +1,4 @@
-/** Adapters that bind 128 MiB at most, as a phone's may: larger values would silently come out as zeros. */
+/** Adapters that bind 128 MiB at most, as a phone's may: what lies behind that in a larger value would silently be zeros. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openPage, type OpenPage } from "../support/browser.js";
 import type {} from "./limits-page.js";

@@ -43,6 +43,8 @@ export class DeviceLayer {
   async run(x: Tensor, feeds: LayerFeeds): Promise<Tensors> {
     let made: Tensors = {};
     try {
+      // All outputs are asked for even where the cache takes none: the Node binding reuses the last run's tensor, of another
+      // shape, for an output that is left out.
       made = await this.making.run({ x, modulation: feeds.modulation, ...feeds.making });
       const [attending, forCache] = divide(made);
       const y = await this.read(x, attending, feeds);

@@ -57,7 +57,7 @@ export function pieceFeeds({ rows, tokens }: Pieces): Record<"piece_rows" | "pie
 
 /**
  * Bytes that every WebGPU adapter binds as one buffer. Of what is larger than the adapter's own limit, ONNX Runtime's softmax
- * and layer norm (1.30) make zeros and say nothing; twice as much can be more than a buffer may have at all. And buffers of
+ * and layer norm (1.30) leave zeros behind it and say nothing; twice as much can be more than a buffer may have at all. And buffers of
  * up to 160 MiB it keeps for the next value, where larger ones are made anew, and wait for the device to be given back.
  */
 export const MOST_BOUND_BYTES = 2 ** 27;
