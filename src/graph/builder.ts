@@ -49,7 +49,7 @@ export interface BlockWeight extends Pick<BlockMatrix, "rows" | "columns" | "bit
 }
 
 /** The matrix of a linear layer by rows; see `quantize/rows.ts`. */
-export interface RowWeight extends Pick<RowMatrix, "rows" | "columns"> {
+export interface RowWeight extends Pick<RowMatrix, "rows" | "columns" | "zero"> {
   readonly levels: Value;
   readonly scales: Value;
 }
@@ -192,7 +192,7 @@ export class GraphBuilder {
   matrix(tensor: StoredTensor): Matrix {
     if (this.matrices === "fp32") return this.weight(tensor);
     if (this.matrices === "fp16") return this.half(tensor);
-    const { levels, scales, ...shape } = cut(tensor, this.matrices, BLOCKS[this.work]);
+    const { levels, scales, ...shape } = cut(tensor, this.matrices, BLOCKS[this.work], this.target.unsignedLevels);
     return { levels: this.asStored(levels), scales: this.asStored(scales), ...shape };
   }
 
@@ -268,11 +268,16 @@ export class GraphBuilder {
   }
 }
 
-/** Cuts a matrix into levels; only those of blocks depend on how many values a block has. */
-function cut(tensor: StoredTensor, type: Exclude<WeightType, "fp32" | "fp16">, block: number): BlockMatrix | RowMatrix {
+/** Cuts a matrix into levels: blocks of so many values, or rows, whose levels may be unsigned. */
+function cut(
+  tensor: StoredTensor,
+  type: Exclude<WeightType, "fp32" | "fp16">,
+  block: number,
+  unsigned: boolean | undefined,
+): BlockMatrix | RowMatrix {
   switch (type) {
     case "w8a8":
-      return inRows(tensor);
+      return inRows(tensor, unsigned);
     case "q8":
       return inBlocks(tensor, 8, block);
     case "q4":

@@ -8,6 +8,7 @@ import { rowMajorStrides, type StoredTensor } from "../checkpoint/tensor.js";
 import { GraphBuilder } from "../graph/builder.js";
 import { CPU_WEIGHT_TYPES, type GraphModel, type WeightType } from "../graph/model.js";
 import * as op from "../graph/ops/index.js";
+import { probeTarget } from "../runtime/probe.js";
 import { Session } from "../runtime/session.js";
 import { float32, type Tensor } from "../runtime/tensor.js";
 import { byWeightType, FLOAT, product, type Ceilings } from "./work.js";
@@ -80,7 +81,7 @@ async function measureProduct(
   threads: number | undefined,
 ): Promise<MeasuredProduct> {
   const { m, k, n, weights } = shape;
-  const g = new GraphBuilder("product", undefined, weights);
+  const g = new GraphBuilder("product", await probeTarget("cpu", weights), weights);
   const x = g.input("x", "float32", [1, m, k]);
   const matrix = g.matrix(matrixOf(n, k));
   const [made] = g.scan([g.input("steps", "float32", ["steps"])], 3, () => [corner(g, op.Linear(g, x, matrix))]);

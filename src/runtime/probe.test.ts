@@ -1,29 +1,33 @@
 import { describe, expect, it } from "vitest";
 import { DeviceError } from "../errors.js";
-import { largestSums, probeTarget, requireExactSums, requireHalves } from "./probe.js";
+import { CPU_TARGET, type GraphTarget } from "../graph/model.js";
+import { integerTarget, probeTarget, requireHalves } from "./probe.js";
 
 const EXACT = 64 * 255 * 127;
+/** As x86 processors without dot products of bytes add: 32 pairs of at most 32,767. */
+const CUT_OFF = 32 * 32_767;
 
 describe("w8a8", () => {
-  it("is let pass where sums of 8-bit products are exact", () => {
-    expect(() => requireExactSums([EXACT, EXACT])).not.toThrow();
+  const UNSIGNED = { ...CPU_TARGET, unsignedLevels: true };
+
+  it.each<[string, number, GraphTarget]>([
+    ["signed where their sums are exact", EXACT, CPU_TARGET],
+    ["unsigned where pairs of products of signed ones are cut off at 16 bits", CUT_OFF, UNSIGNED],
+  ])("has levels that are %s", async (_, signed, expected) => {
+    const sumsOn = (target: GraphTarget): Promise<number[]> =>
+      Promise.resolve([EXACT, target.unsignedLevels ? EXACT : signed]);
+    await expect(integerTarget(sumsOn)).resolves.toEqual(expected);
   });
 
-  it("is refused in one line where pairs of products are cut off at 16 bits", () => {
-    // As x86 processors without dot products of bytes add: 32 pairs of at most 32,767.
-    const line = `weights w8a8: this processor adds 64 products of 255 and 127 up to 1048544, not ${EXACT}; q8 works on any`;
-    expect(() => requireExactSums([EXACT, 32 * 32_767])).toThrow(new DeviceError(line));
+  it("is refused in one line where neither are", async () => {
+    const sumsOn = ({ unsignedLevels }: GraphTarget): Promise<number[]> =>
+      Promise.resolve([EXACT, unsignedLevels ? 7 : CUT_OFF]);
+    const line = `weights w8a8: this processor adds 64 products of 255 and 127 up to 1048544 or 7, not ${EXACT}; q8 works on any`;
+    await expect(integerTarget(sumsOn)).rejects.toThrow(new DeviceError(line));
   });
 
-  it("is judged by what this processor does", async () => {
-    const sums = await largestSums("cpu");
-    expect(sums).toHaveLength(64);
-    const probed = probeTarget("cpu", "w8a8").then(
-      () => true,
-      (error: unknown) => error instanceof DeviceError,
-    );
-    await expect(probed).resolves.toBe(true);
-    expect([EXACT, 32 * 32_767]).toContain(sums[0]);
+  it("has a target on this processor", async () => {
+    expect([CPU_TARGET, UNSIGNED]).toContainEqual(await probeTarget("cpu", "w8a8"));
   });
 });
 

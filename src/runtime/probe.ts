@@ -3,7 +3,7 @@
  * subgroup's size but always computes 8 of them, so it is silently wrong on adapters whose subgroups are smaller
  * (onnxruntime 1.30; SwiftShader's have 4 lanes: up to 4 % off in the logits). Such an adapter gets plain products.
  * Not every adapter computes in float16, which WebGPU calls shader-f16. x86 processors without dot products of bytes (VNNI)
- * add products of integers up in pairs and cut off what passes 16 bits.
+ * add products of unsigned and signed bytes up in pairs and cut off what passes 16 bits; those of unsigned ones they do not.
  */
 import { DeviceError } from "../errors.js";
 import { GraphBuilder, type Value } from "../graph/builder.js";
@@ -28,13 +28,11 @@ const TOLERANCE = { float32: 1e-4, float16: 4e-3 };
  * The target that graphs with such weights are written for on a device.
  *
  * @throws DeviceError for float16 weights where WebGPU's adapter does not compute in float16, and for `w8a8` where the
- * processor does not add 8-bit products up exactly
+ * processor adds 8-bit products up exactly in neither form
  */
 export async function probeTarget(device: Device, weights: WeightType = "fp32"): Promise<GraphTarget> {
-  if (device !== "webgpu") {
-    if (weights === "w8a8") requireExactSums(await largestSums(device));
-    return CPU_TARGET;
-  }
+  if (device !== "webgpu")
+    return weights === "w8a8" ? integerTarget((target) => largestSums(device, target)) : CPU_TARGET;
   const halves = await computesInHalves(device);
   if (weights === "fp16") requireHalves({ halves }, "weights fp16", "fp32, q8 and q4");
   const type = halves && weights !== "fp32" ? "float16" : "float32";
@@ -107,18 +105,25 @@ function dot(a: Float32Array, b: Float32Array): number {
 const CHANNELS = 64;
 const LARGEST_SUM = CHANNELS * 255 * 127;
 
-/** Throws a DeviceError where sums of 64 products of the largest 8-bit numbers are not what they should be. */
-export function requireExactSums(sums: readonly number[]): void {
-  const wrong = sums.find((sum) => sum !== LARGEST_SUM);
-  if (wrong === undefined) return;
+/** Signed levels are what processors with dot products of bytes are made for; to the others unsigned ones are as fast. */
+const INTEGER_TARGETS: readonly GraphTarget[] = [CPU_TARGET, { ...CPU_TARGET, unsignedLevels: true }];
+
+/** The first target on which the largest sums, as `sumsOn` finds them, are what they should be; none is a DeviceError. */
+export async function integerTarget(sumsOn: (target: GraphTarget) => Promise<readonly number[]>): Promise<GraphTarget> {
+  const wrong: number[] = [];
+  for (const target of INTEGER_TARGETS) {
+    const found = (await sumsOn(target)).find((sum) => sum !== LARGEST_SUM);
+    if (found === undefined) return target;
+    wrong.push(found);
+  }
   throw new DeviceError(
-    `weights w8a8: this processor adds 64 products of 255 and 127 up to ${wrong}, not ${LARGEST_SUM}; q8 works on any`,
+    `weights w8a8: this processor adds 64 products of 255 and 127 up to ${wrong.join(" or ")}, not ${LARGEST_SUM}; q8 works on any`,
   );
 }
 
 /** What 64 products of the largest 8-bit numbers add up to, several times: what is cut off anywhere would be here. */
-export async function largestSums(device: Device): Promise<number[]> {
-  const g = new GraphBuilder("integer probe");
+async function largestSums(device: Device, target: GraphTarget): Promise<number[]> {
+  const g = new GraphBuilder("integer probe", target);
   const x = g.input("x", "float32", [1, CHANNELS]);
   const levels = QuantizeLinear(
     g,
@@ -127,9 +132,13 @@ export async function largestSums(device: Device): Promise<number[]> {
     g.constant("uint8", [1, 1], new Uint8Array(1)),
     CHANNELS,
   );
-  const weights = g.constant("int8", [CHANNELS, CHANNELS], new Int8Array(CHANNELS ** 2).fill(127));
-  const zero = g.constant("uint8", [], new Uint8Array(1));
-  g.output("y", MatMulIntegerToFloat(g, levels, weights, ones(g, CHANNELS), zero), "float32", [1, CHANNELS]);
+  const square = [CHANNELS, CHANNELS];
+  const level = (number: number): Value => g.constant("uint8", [], Uint8Array.of(number));
+  const [weights, middle] = target.unsignedLevels
+    ? [g.constant("uint8", square, new Uint8Array(CHANNELS ** 2).fill(128 + 127)), level(128)]
+    : [g.constant("int8", square, new Int8Array(CHANNELS ** 2).fill(127)), undefined];
+  const sums = MatMulIntegerToFloat(g, levels, weights, ones(g, CHANNELS), level(0), middle);
+  g.output("y", sums, "float32", [1, CHANNELS]);
   const session = await Session.create(await g.build(), { device });
   try {
     const { y } = await session.run({ x: float32(new Float32Array(CHANNELS).fill(255), [1, CHANNELS]) });

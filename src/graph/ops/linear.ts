@@ -93,16 +93,19 @@ const SMALLEST = 1e-30;
 function rowLinear(
   g: GraphBuilder,
   x: Value,
-  { levels, scales, columns }: RowWeight,
+  { levels, scales, columns, zero: weightZero }: RowWeight,
   bias: Value | undefined,
   { xLeast }: LinearOptions,
 ): Value {
-  const zero = g.constant("uint8", [], Uint8Array.of(ZERO));
+  const level = (number: number): Value => g.constant("uint8", [], Uint8Array.of(number));
+  const zero = level(ZERO);
   const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, x, xLeast));
   const tokens = g.shared(`levels of ${x.name}`, () =>
     QuantizeLinear(g, x, scale, Expand(g, zero, Shape(g, scale)), columns),
   );
-  const product = Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero), scale);
+  // Signed levels have none.
+  const middle = weightZero === 0 ? undefined : level(weightZero);
+  const product = Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero, middle), scale);
   return bias ? Add(g, product, bias) : product;
 }
 

@@ -22,22 +22,27 @@ const WEIGHTS = [64, -64, 1, 2, 3, 64, -5, 6, -7, 64, 64, 0];
 describe("levels of 8 bits", () => {
   testOperators<keyof typeof quantization>({
     QuantizeLinear: [{ inputs: [X], build: levels, expected: tabulate([2, 4], levelAt), type: "uint8" }],
-    MatMulIntegerToFloat: [
-      {
-        inputs: [X],
-        build: (g, x) =>
-          quantization.MatMulIntegerToFloat(
-            g,
-            levels(g, x),
-            g.constant("int8", [4, 3], Int8Array.from(WEIGHTS)),
-            g.constant("float32", [3], Float32Array.of(1, 0.5, 0.25)),
-            g.constant("uint8", [], Uint8Array.of(ZERO)),
-          ),
-        expected: tabulate(
-          [2, 3],
-          (row, out) => sum(4, (i) => (levelAt(row, i) - ZERO) * WEIGHTS[3 * i + out]!) * [1, 0.5, 0.25][out]!,
-        ),
+    MatMulIntegerToFloat: [false, true].map((unsigned) => ({
+      inputs: [X],
+      build: (g, x) => {
+        const zero = g.constant("uint8", [], Uint8Array.of(ZERO));
+        const [weights, ofWeights] = unsigned
+          ? [
+              g.constant(
+                "uint8",
+                [4, 3],
+                Uint8Array.from(WEIGHTS, (level) => level + ZERO),
+              ),
+              zero,
+            ]
+          : [g.constant("int8", [4, 3], Int8Array.from(WEIGHTS)), undefined];
+        const scales = g.constant("float32", [3], Float32Array.of(1, 0.5, 0.25));
+        return quantization.MatMulIntegerToFloat(g, levels(g, x), weights, scales, zero, ofWeights);
       },
-    ],
+      expected: tabulate(
+        [2, 3],
+        (row, out) => sum(4, (i) => (levelAt(row, i) - ZERO) * WEIGHTS[3 * i + out]!) * [1, 0.5, 0.25][out]!,
+      ),
+    })),
   });
 });

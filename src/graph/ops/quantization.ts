@@ -8,7 +8,15 @@ import type { GraphBuilder, Value } from "../builder.js";
 export const QuantizeLinear = (g: GraphBuilder, x: Value, scale: Value, zero: Value, length: number): Value =>
   g.node("QuantizeLinear", [x, scale, zero], { axis: -1, block_size: length })[0];
 
-/** (a − zero) [..., k] uint8 × b [k, n] int8 · scale [n], the sums exact integers. */
-export function MatMulIntegerToFloat(g: GraphBuilder, a: Value, b: Value, scale: Value, zero: Value): Value {
-  return g.node("MatMulIntegerToFloat", [a, b, g.scalar(1), scale, zero], {}, { domain: "com.microsoft" })[0];
+/** (a − aZero) [..., k] uint8 × (b − bZero) [k, n] · scale [n], the sums integers; b is int8, or uint8 with a zero of its own. */
+export function MatMulIntegerToFloat(
+  g: GraphBuilder,
+  a: Value,
+  b: Value,
+  scale: Value,
+  aZero: Value,
+  bZero?: Value,
+): Value {
+  const inputs = [a, b, g.scalar(1), scale, aZero, bZero];
+  return g.node("MatMulIntegerToFloat", inputs, {}, { domain: "com.microsoft" })[0];
 }

@@ -1,7 +1,7 @@
 /**
  * Matrices in 8 bits with one scale for each row of [out, in], that is for each output, so that products are sums of
  * integers from end to end and only their results are scaled (ONNX Runtime's `MatMulIntegerToFloat`). They are stored
- * turned, [in, out], as that operator takes them.
+ * turned, [in, out], as that operator takes them: signed, or unsigned with 128 for zero, of which the same sums come.
  */
 import { readFloat32 } from "../../checkpoint/read.js";
 import { sliceRows, type StoredTensor } from "../../checkpoint/tensor.js";
@@ -11,7 +11,9 @@ import { cutTensors, inverse, scaleOf, type Cut } from "./made.js";
 export interface RowMatrix {
   readonly rows: number;
   readonly columns: number;
-  /** [columns, rows] int8. */
+  /** The level of zero: 0, or 128 where levels are unsigned. */
+  readonly zero: number;
+  /** [columns, rows], int8 or uint8. */
   readonly levels: StoredTensor;
   /** [rows] float32. */
   readonly scales: StoredTensor;
@@ -23,19 +25,26 @@ const ROWS_AT_ONCE = 64;
 /** The largest level, of either sign. */
 const LARGEST = 127;
 
+/** The level of zero among unsigned ones. */
+const MIDDLE = 128;
+
 /** Describes a stored matrix [rows, columns] by rows; nothing is read yet, and both parts are made in one reading. */
-export function inRows(tensor: StoredTensor): RowMatrix {
+export function inRows(tensor: StoredTensor, unsigned = false): RowMatrix {
   const [rows = 0, columns = 0] = tensor.shape;
+  const zero = unsigned ? MIDDLE : 0;
   const layouts = {
-    levels: { dtype: "i8", shape: [columns, rows] },
+    levels: { dtype: unsigned ? "u8" : "i8", shape: [columns, rows] },
     scales: { dtype: "f32", shape: [rows] },
   } as const;
-  return { rows, columns, ...cutTensors(tensor, ["rows", LARGEST], layouts, () => cutMatrix(tensor)) };
+  const how = ["rows", LARGEST, ...(unsigned ? ["unsigned"] : [])];
+  return { rows, columns, zero, ...cutTensors(tensor, how, layouts, () => cutMatrix(tensor, zero)) };
 }
 
-async function cutMatrix(tensor: StoredTensor): Promise<Cut> {
+async function cutMatrix(tensor: StoredTensor, zero: number): Promise<Cut> {
   const [rows = 0, columns = 0] = tensor.shape;
-  const levels = new Int8Array(columns * rows);
+  // Of a negative number a byte keeps its two's complement.
+  const levels = new Uint8Array(columns * rows);
+  const below = MIDDLE - zero;
   const scales = new Float32Array(rows);
   for (let first = 0; first < rows; first += ROWS_AT_ONCE) {
     const end = Math.min(first + ROWS_AT_ONCE, rows);
@@ -46,8 +55,10 @@ async function cutMatrix(tensor: StoredTensor): Promise<Cut> {
       const factor = inverse(scale);
       scales[row] = scale;
       // A positive number and a half, cut off, is rounded; see `blocks.ts` on such loops.
-      for (let i = 0; i < columns; i++) levels[i * rows + row] = ((values[start + i]! * factor + 128.5) | 0) - 128;
+      for (let i = 0; i < columns; i++) {
+        levels[i * rows + row] = ((values[start + i]! * factor + MIDDLE + 0.5) | 0) - below;
+      }
     }
   }
-  return { levels: new Uint8Array(levels.buffer), scales: new Uint8Array(scales.buffer) };
+  return { levels, scales: new Uint8Array(scales.buffer) };
 }
