@@ -1,6 +1,6 @@
 /**
  * Draws a 256 × 256 image with a synthetic checkpoint of the 2B model's full size, through the command line, and prints
- * what it took; with --floor it does so three times and prints what every part took beside the least that it could take.
+ * what it took; with --floor it does so four times and prints what every part took beside the least that it could take.
  * Memory is allocated as under the `scalekv` command. Writes some 7 GB to a temporary folder (TMPDIR), beside them what is
  * kept of weights in 8 and 4 bits, and removes them.
  *

@@ -34,15 +34,19 @@ export interface ObservedGeneration {
   readonly profile: GenerationProfile;
   /** Of the generation under observation, whose stages the profile divides. */
   readonly report: RunReport;
-  /** Seconds of the same call without observation: ONNX Runtime's profile takes memory between a run's own, and time. */
+  /**
+   * Seconds of the same call without observation, all weights loaded: ONNX Runtime's profile takes memory between a run's own,
+   * and time.
+   */
   readonly seconds: number;
 }
 
 /**
  * Measures the machine before and after drawing, once by itself and once under observation, and tells where the time went.
- * The first of three draws counts for nothing: it finds files on disk and may cut weights, and is observed as well, since the
- * first profile scatters the heap, for which an observed draw took half as long again (docs/LOG.md, 2026-11-28). On the CPU
- * only: a device's operators return before their work is done. Errors: those of the pipeline.
+ * The first of four draws counts for nothing: it finds files on disk and may cut weights, and is observed as well, since the
+ * first profile scatters the heap, for which an observed draw took half as long again (docs/LOG.md, 2026-11-28). Nor does the
+ * second, which loads the autoencoder for the third; the fourth is a pipeline's first again. On the CPU only: a device's
+ * operators return before their work is done. Errors: those of the pipeline.
  */
 export async function observeGeneration(call: ObservedCall): Promise<ObservedGeneration> {
   const counted = await countedRun(call);
@@ -53,9 +57,9 @@ export async function observeGeneration(call: ObservedCall): Promise<ObservedGen
   const folder = await mkdtemp(join(tmpdir(), "scalekv-profile-"));
   try {
     const prefix = join(folder, "graph-");
-    await draw(call, join(folder, "first-"));
-    const { seconds } = await draw(call);
-    const report = await draw(call, prefix);
+    await draw(call, { profile: join(folder, "first-") });
+    const { seconds } = await draw(call, { times: 2 });
+    const report = await draw(call, { profile: prefix });
     const graphs = await readProfiles(prefix);
     const machine = bestOf(before, await measureMachine(options));
     return { machine, report, seconds, profile: profileOf(report, graphs, countRun(counted), machine.ceilings) };
@@ -77,13 +81,19 @@ function bestOf(a: Machine, b: Machine): Machine {
   };
 }
 
-/** The sessions write their profiles, if any, when they are disposed of. */
-async function draw({ model, prompts, loading, drawing }: ObservedCall, profile?: string): Promise<RunReport> {
-  const drawOnce = await pipeline("text-to-image", model, { ...loading, profile });
+/**
+ * The last of some draws by a pipeline of their own. Its sessions write their profiles, if any, when they are disposed of.
+ */
+async function draw(
+  { model, prompts, loading, drawing }: ObservedCall,
+  { profile, times = 1 }: { profile?: string; times?: number },
+): Promise<RunReport> {
+  const pipe = await pipeline("text-to-image", model, { ...loading, profile });
   try {
-    return (await drawOnce(prompts, drawing)).report;
+    for (let before = 1; before < times; before++) await pipe(prompts, drawing);
+    return (await pipe(prompts, drawing)).report;
   } finally {
-    await drawOnce.dispose();
+    await pipe.dispose();
   }
 }
 

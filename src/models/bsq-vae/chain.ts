@@ -14,18 +14,25 @@ import { Stage, type Between } from "./stage.js";
 import { widestRow, type Step } from "./steps.js";
 import { rowsOf, StripMap } from "./strips.js";
 
+/** How large a strip of the largest map is: `enough` bytes, or more, up to `most`, until it has {@link ENOUGH_ROWS}. */
+interface StripBytes {
+  readonly enough: number;
+  readonly most: number;
+}
+
 /**
- * Bytes of a strip of the largest map. On the host small ones stay in the processor's cache and fit the gaps that loading
- * left in the heap. On a GPU every run has its price, while a binding may have 128 MiB on any adapter: a doubled strip has
- * twice as many bytes before it is cut.
+ * On the host small strips stay in the processor's caches and fit the gaps that loading left in the heap; of few rows, though,
+ * each reads two more. On a GPU every run has its price, while a binding may have 128 MiB on any adapter: a doubled strip
+ * has twice as many bytes before it is cut.
  */
-const STRIP_BYTES = { host: 2 ** 23, device: 2 ** 25 };
+const STRIP_BYTES = { host: { enough: 2 ** 21, most: 2 ** 23 }, device: { enough: 2 ** 25, most: 2 ** 25 } };
+const ENOUGH_ROWS = 16;
 
 /** How the autoencoder is loaded. */
 export interface ChainOptions extends SessionOptions {
   /**
    * Bytes that a strip of the largest map may have; a decoder's has at least one row, an encoder's at least `stride`.
-   * Default: 8 MiB on the host, 32 MiB in device memory.
+   * Default: 2 to 8 MiB on the host, 32 MiB in device memory.
    */
   readonly stripBytes?: number | undefined;
 }
@@ -33,7 +40,7 @@ export interface ChainOptions extends SessionOptions {
 /** Steps on a device, each loaded when it is first reached. Whoever makes one calls `dispose`. */
 export class Chain {
   private readonly stages: Lazy<Stage>[];
-  private readonly stripBytes: number;
+  private readonly stripBytes: StripBytes;
 
   /**
    * `lookup` finds tensors by the names in the steps; nothing is read yet. Cuts lie at multiples of `grain` rows of the
@@ -45,7 +52,8 @@ export class Chain {
     private readonly grain: number,
     { stripBytes, ...options }: ChainOptions,
   ) {
-    this.stripBytes = stripBytes ?? (keepsOutputs(options.device) ? STRIP_BYTES.device : STRIP_BYTES.host);
+    const usual = keepsOutputs(options.device) ? STRIP_BYTES.device : STRIP_BYTES.host;
+    this.stripBytes = stripBytes === undefined ? usual : { enough: stripBytes, most: stripBytes };
     this.stages = steps.map((step, i) => {
       const next = steps[i + 1];
       const stage = { ...options, measured: next?.norm !== undefined, last: next === undefined };
@@ -58,8 +66,7 @@ export class Chain {
    * before every strip of every step, and ends the run by throwing.
    */
   async run(map: FeatureMap, take: (strip: Float32Array) => void, checkpoint?: () => void): Promise<void> {
-    const rowBytes = widestRow(this.steps) * map.width * Float32Array.BYTES_PER_ELEMENT;
-    const mostRows = Math.floor(this.stripBytes / rowBytes);
+    const mostRows = this.rowsOfStrip(map.width);
     let state: Between = { x: this.cut(map, mostRows), mostRows, kept: undefined, statistics: undefined };
     try {
       for (const stage of this.stages) state = await (await stage.get()).run(state, checkpoint);
@@ -73,6 +80,12 @@ export class Chain {
   /** Frees whatever was loaded. */
   async dispose(): Promise<void> {
     await disposeAll(this.stages);
+  }
+
+  private rowsOfStrip(width: number): number {
+    const rowBytes = widestRow(this.steps) * width * Float32Array.BYTES_PER_ELEMENT;
+    const [enough, most] = [this.stripBytes.enough, this.stripBytes.most].map((bytes) => Math.floor(bytes / rowBytes));
+    return Math.max(enough!, Math.min(ENOUGH_ROWS, most!));
   }
 
   private cut(map: FeatureMap, mostRows: number): StripMap {
