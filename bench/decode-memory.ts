@@ -24,14 +24,14 @@ const MIB = 2 ** 20;
 const [first = "1024", ...rest] = process.argv.slice(2);
 await (first === "decode" ? decode(rest) : compare(first, rest));
 
-/** Runs every strip size in turn. `whole` is one strip of any height. */
+/** Runs every strip size in turn. `whole` is one strip of any height, `usual` what a decode takes unless told otherwise. */
 async function compare(side: string, [rounds = "1", ...sizes]: readonly string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "scalekv-vae-"));
   try {
     const file = join(folder, "vae.pth");
     await writeSyntheticVae(file);
     for (let round = 0; round < Number(rounds); round++) {
-      for (const strip of sizes.length > 0 ? sizes : ["whole", "8"]) {
+      for (const strip of sizes.length > 0 ? sizes : ["whole", "usual"]) {
         const args = ["scripts/bench.mjs", "bench/decode-memory.ts", "decode", file, side, strip];
         const { stdout } = await promisify(execFile)(process.execPath, args);
         console.log(`${side} x ${side}, strips ${strip.padStart(5)} MiB: ${stdout.trim()}`);
@@ -47,7 +47,7 @@ async function decode([file = "", side = "", strip = ""]: readonly string[]): Pr
   const checkpoint = await openCheckpoint(file);
   const tensors = publishedVae(subtree(checkpoint.tensors, ["vae"]), file);
   const config = inferVaeConfig(tensors, file);
-  const stripBytes = strip === "whole" ? Infinity : Number(strip) * MIB;
+  const stripBytes = strip === "usual" ? undefined : strip === "whole" ? Infinity : Number(strip) * MIB;
   const vae = new Vae(config, lookupIn(tensors, file), { device: "cpu", stripBytes });
   const begun = performance.now();
   await vae.decode(waves(config.bits, 1));

@@ -107,7 +107,7 @@ function partTable({ parts, total }: GenerationProfile): string {
 
 function unobserved(seconds: number, { total }: GenerationProfile): string {
   const ratio = total.floorSeconds > 0 ? `, ${(seconds / total.floorSeconds).toFixed(2)} of the floor` : "";
-  return `by itself, without this observation: ${seconds.toFixed(3)} seconds${ratio}`;
+  return `by itself, loaded and without this observation: ${seconds.toFixed(3)} seconds${ratio}`;
 }
 
 /** How near the layers' products come to this machine's best. */

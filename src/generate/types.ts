@@ -42,9 +42,9 @@ export interface PipelineOptions {
    * bits, which are made when it first loads.
    * `q8` and `q4` are blocks with a scale each and take about a quarter and an eighth of the memory. WebGPU multiplies `fp16`, and on an
    * adapter that computes in float16 also `q8` and `q4`, in that type, and attends in it; states, norms and logits are float32
-   * everywhere. `w8a8` has a scale for each output, and for each token that is multiplied: it takes what `q8` does, multiplies nearly
-   * twice as fast, on a processor that has dot products of bytes faster than `fp32` by far, on others as fast, and is less exact where
-   * single channels are far larger than the rest. Not on GPUs.
+   * everywhere. `w8a8` has a scale for each output, and for each token that is multiplied: it takes as much memory as
+   * `q8` and multiplies about twice as fast: far faster than `fp32` on a processor with dot products of bytes, as fast on others. It is
+   * less exact where single channels are far larger than the rest. Not on GPUs.
    */
   readonly weights?: WeightType | undefined;
   /**

@@ -192,7 +192,10 @@ export class GraphBuilder {
   matrix(tensor: StoredTensor): Matrix {
     if (this.matrices === "fp32") return this.weight(tensor);
     if (this.matrices === "fp16") return this.half(tensor);
-    const { levels, scales, ...shape } = cut(tensor, this.matrices, BLOCKS[this.work], this.target.unsignedLevels);
+    const { levels, scales, ...shape } = cut(tensor, this.matrices, {
+      block: BLOCKS[this.work],
+      unsigned: this.target.unsignedLevels,
+    });
     return { levels: this.asStored(levels), scales: this.asStored(scales), ...shape };
   }
 
@@ -268,12 +271,11 @@ export class GraphBuilder {
   }
 }
 
-/** Cuts a matrix into levels: blocks of so many values, or rows, whose levels may be unsigned. */
+/** Cuts a matrix into levels: in blocks of so many values, or by rows, whose levels may be unsigned. */
 function cut(
   tensor: StoredTensor,
   type: Exclude<WeightType, "fp32" | "fp16">,
-  block: number,
-  unsigned: boolean | undefined,
+  { block, unsigned }: { block: number; unsigned: boolean | undefined },
 ): BlockMatrix | RowMatrix {
   switch (type) {
     case "w8a8":

@@ -28,7 +28,7 @@ export interface GraphTarget {
   readonly loops: boolean;
   /** Matrices in blocks are multiplied in float16, which takes the fast units of a GPU that has such. Default false. */
   readonly halves?: boolean | undefined;
-  /** Sums of products of unsigned levels with signed ones are cut off, so those of matrices are unsigned, too. Default false. */
+  /** Levels of matrices in `w8a8` are unsigned, as tokens' are: sums of unsigned × signed products are cut off. Default false. */
   readonly unsignedLevels?: boolean | undefined;
 }
 

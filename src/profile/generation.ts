@@ -35,8 +35,8 @@ export interface ObservedGeneration {
   /** Of the generation under observation, whose stages the profile divides. */
   readonly report: RunReport;
   /**
-   * Seconds of the same call without observation, all weights loaded: ONNX Runtime's profile takes memory between a run's own,
-   * and time.
+   * Seconds of the same call without observation, the second of a pipeline, so that all is loaded but a text encoder that is
+   * streamed: ONNX Runtime's profile takes memory between a run's own, and time.
    */
   readonly seconds: number;
 }

@@ -6,7 +6,7 @@
 import { bytesSource } from "../checkpoint/source.js";
 import { rowMajorStrides, type StoredTensor } from "../checkpoint/tensor.js";
 import { GraphBuilder } from "../graph/builder.js";
-import { CPU_WEIGHT_TYPES, type GraphModel, type WeightType } from "../graph/model.js";
+import { CPU_WEIGHT_TYPES, type GraphModel, type GraphTarget, type WeightType } from "../graph/model.js";
 import * as op from "../graph/ops/index.js";
 import { probeTarget } from "../runtime/probe.js";
 import { Session } from "../runtime/session.js";
@@ -52,7 +52,11 @@ const MOVED = 2 ** 24;
 /** Passes over them in a short and in a long run, whose difference leaves out what taking memory from the system costs. */
 const PASSES = { few: 8, many: 24 };
 
-/** Measures; takes some two seconds for each width and weight type on two cores. */
+/**
+ * Measures; takes some two seconds for each width and weight type on two cores.
+ *
+ * @throws DeviceError where the processor adds up products of `w8a8` exactly in neither form (`runtime/probe.ts`)
+ */
 export async function measureMachine({
   threads,
   widths,
@@ -60,13 +64,14 @@ export async function measureMachine({
 }: MachineOptions): Promise<Machine> {
   const products: MeasuredProduct[] = [];
   for (const type of weights) {
+    const target = await probeTarget("cpu", type);
     for (const width of widths) {
       for (const [k, n] of [
         [width, width],
         [width, 4 * width],
         [4 * width, width],
       ] as const) {
-        products.push(await measureProduct({ m: ROWS, k, n, weights: type }, threads));
+        products.push(await measureProduct({ m: ROWS, k, n, weights: type }, target, threads));
       }
     }
   }
@@ -78,10 +83,11 @@ export async function measureMachine({
 /** The product is repeated inside the graph, which gives out one number of each: nothing else is to be measured. */
 async function measureProduct(
   shape: Omit<MeasuredProduct, "rate">,
+  target: GraphTarget,
   threads: number | undefined,
 ): Promise<MeasuredProduct> {
   const { m, k, n, weights } = shape;
-  const g = new GraphBuilder("product", await probeTarget("cpu", weights), weights);
+  const g = new GraphBuilder("product", target, weights);
   const x = g.input("x", "float32", [1, m, k]);
   const matrix = g.matrix(matrixOf(n, k));
   const [made] = g.scan([g.input("steps", "float32", ["steps"])], 3, () => [corner(g, op.Linear(g, x, matrix))]);

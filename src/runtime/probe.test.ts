@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DeviceError } from "../errors.js";
 import { CPU_TARGET, type GraphTarget } from "../graph/model.js";
-import { integerTarget, probeTarget, requireHalves } from "./probe.js";
+import { integerTarget, largestSums, probeTarget, requireHalves } from "./probe.js";
 
 const EXACT = 64 * 255 * 127;
 /** As x86 processors without dot products of bytes add: 32 pairs of at most 32,767. */
@@ -26,8 +26,15 @@ describe("w8a8", () => {
     await expect(integerTarget(sumsOn)).rejects.toThrow(new DeviceError(line));
   });
 
-  it("has a target on this processor", async () => {
-    expect([CPU_TARGET, UNSIGNED]).toContainEqual(await probeTarget("cpu", "w8a8"));
+  it("has sums that are exact on any processor where levels are unsigned", async () => {
+    expect(await largestSums("cpu", UNSIGNED)).toEqual(new Array<number>(64).fill(EXACT));
+  });
+
+  it("has signed levels where this processor adds them up exactly, and only there", async () => {
+    const [sum, ...others] = new Set(await largestSums("cpu", CPU_TARGET));
+    expect(others).toEqual([]);
+    expect([EXACT, CUT_OFF]).toContain(sum);
+    expect(await probeTarget("cpu", "w8a8")).toEqual(sum === EXACT ? CPU_TARGET : UNSIGNED);
   });
 });
 

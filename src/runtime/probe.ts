@@ -8,6 +8,7 @@
 import { DeviceError } from "../errors.js";
 import { GraphBuilder, type Value } from "../graph/builder.js";
 import { CPU_TARGET, type GraphTarget, type WeightType } from "../graph/model.js";
+import { UNSIGNED_ZERO } from "../graph/quantize/rows.js";
 import { Cast, MatMulIntegerToFloat, Mul, MultiHeadAttention, QuantizeLinear } from "../graph/ops/index.js";
 import type { Device } from "./device.js";
 import { Session } from "./session.js";
@@ -122,7 +123,7 @@ export async function integerTarget(sumsOn: (target: GraphTarget) => Promise<rea
 }
 
 /** What 64 products of the largest 8-bit numbers add up to, several times: what is cut off anywhere would be here. */
-async function largestSums(device: Device, target: GraphTarget): Promise<number[]> {
+export async function largestSums(device: Device, target: GraphTarget): Promise<number[]> {
   const g = new GraphBuilder("integer probe", target);
   const x = g.input("x", "float32", [1, CHANNELS]);
   const levels = QuantizeLinear(
@@ -133,11 +134,13 @@ async function largestSums(device: Device, target: GraphTarget): Promise<number[
     CHANNELS,
   );
   const square = [CHANNELS, CHANNELS];
-  const level = (number: number): Value => g.constant("uint8", [], Uint8Array.of(number));
-  const [weights, middle] = target.unsignedLevels
-    ? [g.constant("uint8", square, new Uint8Array(CHANNELS ** 2).fill(128 + 127)), level(128)]
-    : [g.constant("int8", square, new Int8Array(CHANNELS ** 2).fill(127)), undefined];
-  const sums = MatMulIntegerToFloat(g, levels, weights, ones(g, CHANNELS), level(0), middle);
+  const weights = target.unsignedLevels
+    ? {
+        values: g.constant("uint8", square, new Uint8Array(CHANNELS ** 2).fill(UNSIGNED_ZERO + 127)),
+        zero: UNSIGNED_ZERO,
+      }
+    : { values: g.constant("int8", square, new Int8Array(CHANNELS ** 2).fill(127)), zero: 0 };
+  const sums = MatMulIntegerToFloat(g, { values: levels, zero: 0 }, weights, ones(g, CHANNELS));
   g.output("y", sums, "float32", [1, CHANNELS]);
   const session = await Session.create(await g.build(), { device });
   try {

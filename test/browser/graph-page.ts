@@ -13,7 +13,7 @@ declare global {
   interface Window {
     /** gelu(x · weightᵀ) + x for x = 1 … 4 and a weight of halves, [1, 2, 2]. */
     runLayer(device: Device, dtype: DType): Promise<number[]>;
-    /** x · weightᵀ with the weight in levels of 8 or 4 bits; x is [1, rows, columns], the weight [outputs, columns]. */
+    /** x · weightᵀ with the weight held as `type` says; x is [1, rows, columns], the weight [outputs, columns]. */
     runLevels(device: Device, type: Exclude<WeightType, "fp32">, x: number[][], weight: number[][]): Promise<number[]>;
     /** Where the `count` largest numbers lie. */
     runTopK(device: Device, numbers: number[], count: number): Promise<number[]>;
@@ -47,7 +47,8 @@ window.runLayer = async (device, dtype) => {
 };
 
 window.runLevels = async (device, type, x, weight) => {
-  const g = new GraphBuilder("blocks", undefined, type);
+  const target = type === "w8a8" ? await probeTarget(device, type) : undefined;
+  const g = new GraphBuilder("levels", target, type);
   const [rows, columns] = [x.length, x[0]!.length];
   const source = bytesSource("memory", new Uint8Array(Float32Array.from(weight.flat()).buffer));
   const shape = [weight.length, columns];

@@ -1,5 +1,6 @@
 /** A linear layer on [rows, tokens, channels]. */
 import type { BlockWeight, GraphBuilder, HalfWeight, Matrix, RowWeight, Value } from "../builder.js";
+import { UNSIGNED_ZERO } from "../quantize/rows.js";
 import { Add, Cast, Gemm, Max, Mul, Neg, TransposedMatMul } from "./math.js";
 import { MatMulIntegerToFloat, QuantizeLinear } from "./quantization.js";
 import { ReduceMax, ReduceMin } from "./reduction.js";
@@ -79,8 +80,7 @@ function blockLinear(
   return g.node("MatMulNBits", inputs, attributes, { domain: "com.microsoft" })[0];
 }
 
-/** The level of zero: those of a token run to 127 on either side of it. */
-const ZERO = 128;
+/** The largest level of a token, on either side of zero's. */
 const LARGEST = 127;
 
 /** Far below what a token's largest channel could be, so that a token of zeros has levels. */
@@ -93,19 +93,17 @@ const SMALLEST = 1e-30;
 function rowLinear(
   g: GraphBuilder,
   x: Value,
-  { levels, scales, columns, zero: weightZero }: RowWeight,
+  { levels, scales, columns, zero }: RowWeight,
   bias: Value | undefined,
   { xLeast }: LinearOptions,
 ): Value {
-  const level = (number: number): Value => g.constant("uint8", [], Uint8Array.of(number));
-  const zero = level(ZERO);
   const scale = g.shared(`scale of ${x.name}`, () => tokenScale(g, x, xLeast));
-  const tokens = g.shared(`levels of ${x.name}`, () =>
-    QuantizeLinear(g, x, scale, Expand(g, zero, Shape(g, scale)), columns),
-  );
-  // Signed levels have none.
-  const middle = weightZero === 0 ? undefined : level(weightZero);
-  const product = Mul(g, MatMulIntegerToFloat(g, tokens, levels, scales, zero, middle), scale);
+  const tokens = g.shared(`levels of ${x.name}`, () => {
+    const zeros = Expand(g, g.constant("uint8", [], Uint8Array.of(UNSIGNED_ZERO)), Shape(g, scale));
+    return QuantizeLinear(g, x, scale, zeros, columns);
+  });
+  const ofTokens = { values: tokens, zero: UNSIGNED_ZERO };
+  const product = Mul(g, MatMulIntegerToFloat(g, ofTokens, { values: levels, zero }, scales), scale);
   return bias ? Add(g, product, bias) : product;
 }
 

@@ -25,19 +25,11 @@ describe("levels of 8 bits", () => {
     MatMulIntegerToFloat: [false, true].map((unsigned) => ({
       inputs: [X],
       build: (g, x) => {
-        const zero = g.constant("uint8", [], Uint8Array.of(ZERO));
-        const [weights, ofWeights] = unsigned
-          ? [
-              g.constant(
-                "uint8",
-                [4, 3],
-                Uint8Array.from(WEIGHTS, (level) => level + ZERO),
-              ),
-              zero,
-            ]
-          : [g.constant("int8", [4, 3], Int8Array.from(WEIGHTS)), undefined];
+        const weights = unsigned
+          ? { values: g.constant("uint8", [4, 3], Uint8Array.from(WEIGHTS.map((level) => level + ZERO))), zero: ZERO }
+          : { values: g.constant("int8", [4, 3], Int8Array.from(WEIGHTS)), zero: 0 };
         const scales = g.constant("float32", [3], Float32Array.of(1, 0.5, 0.25));
-        return quantization.MatMulIntegerToFloat(g, levels(g, x), weights, scales, zero, ofWeights);
+        return quantization.MatMulIntegerToFloat(g, { values: levels(g, x), zero: ZERO }, weights, scales);
       },
       expected: tabulate(
         [2, 3],

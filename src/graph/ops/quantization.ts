@@ -8,15 +8,17 @@ import type { GraphBuilder, Value } from "../builder.js";
 export const QuantizeLinear = (g: GraphBuilder, x: Value, scale: Value, zero: Value, length: number): Value =>
   g.node("QuantizeLinear", [x, scale, zero], { axis: -1, block_size: length })[0];
 
-/** (a − aZero) [..., k] uint8 × (b − bZero) [k, n] · scale [n], the sums integers; b is int8, or uint8 with a zero of its own. */
-export function MatMulIntegerToFloat(
-  g: GraphBuilder,
-  a: Value,
-  b: Value,
-  scale: Value,
-  aZero: Value,
-  bZero?: Value,
-): Value {
-  const inputs = [a, b, g.scalar(1), scale, aZero, bZero];
+/** Levels of 8 bits, and the one of zero. */
+export interface Levels {
+  readonly values: Value;
+  readonly zero: number;
+}
+
+/** (a − its zero) [..., k] × (b − its zero) [k, n] · scale [n], the sums integers; a is uint8, b int8 with zero 0, or uint8. */
+export function MatMulIntegerToFloat(g: GraphBuilder, a: Levels, b: Levels, scale: Value): Value {
+  // Left out it is 0, of either type.
+  const zeroOf = ({ zero }: Levels): Value | undefined =>
+    zero === 0 ? undefined : g.constant("uint8", [], Uint8Array.of(zero));
+  const inputs = [a.values, b.values, g.scalar(1), scale, zeroOf(a), zeroOf(b)];
   return g.node("MatMulIntegerToFloat", inputs, {}, { domain: "com.microsoft" })[0];
 }

@@ -11,7 +11,7 @@ import { cutTensors, inverse, scaleOf, type Cut } from "./made.js";
 export interface RowMatrix {
   readonly rows: number;
   readonly columns: number;
-  /** The level of zero: 0, or 128 where levels are unsigned. */
+  /** The level of zero: 0, or {@link UNSIGNED_ZERO} where levels are unsigned. */
   readonly zero: number;
   /** [columns, rows], int8 or uint8. */
   readonly levels: StoredTensor;
@@ -26,12 +26,15 @@ const ROWS_AT_ONCE = 64;
 const LARGEST = 127;
 
 /** The level of zero among unsigned ones. */
-const MIDDLE = 128;
+export const UNSIGNED_ZERO = 128;
+
+/** Makes every level positive; with it a number that is cut off is rounded. */
+const ABOVE = LARGEST + 1;
 
 /** Describes a stored matrix [rows, columns] by rows; nothing is read yet, and both parts are made in one reading. */
 export function inRows(tensor: StoredTensor, unsigned = false): RowMatrix {
   const [rows = 0, columns = 0] = tensor.shape;
-  const zero = unsigned ? MIDDLE : 0;
+  const zero = unsigned ? UNSIGNED_ZERO : 0;
   const layouts = {
     levels: { dtype: unsigned ? "u8" : "i8", shape: [columns, rows] },
     scales: { dtype: "f32", shape: [rows] },
@@ -44,7 +47,7 @@ async function cutMatrix(tensor: StoredTensor, zero: number): Promise<Cut> {
   const [rows = 0, columns = 0] = tensor.shape;
   // Of a negative number a byte keeps its two's complement.
   const levels = new Uint8Array(columns * rows);
-  const below = MIDDLE - zero;
+  const [half, back] = [ABOVE + 0.5, ABOVE - zero];
   const scales = new Float32Array(rows);
   for (let first = 0; first < rows; first += ROWS_AT_ONCE) {
     const end = Math.min(first + ROWS_AT_ONCE, rows);
@@ -54,9 +57,9 @@ async function cutMatrix(tensor: StoredTensor, zero: number): Promise<Cut> {
       const scale = scaleOf(values, start, start + columns, LARGEST);
       const factor = inverse(scale);
       scales[row] = scale;
-      // A positive number and a half, cut off, is rounded; see `blocks.ts` on such loops.
+      // See `blocks.ts` on such loops.
       for (let i = 0; i < columns; i++) {
-        levels[i * rows + row] = ((values[start + i]! * factor + MIDDLE + 0.5) | 0) - below;
+        levels[i * rows + row] = ((values[start + i]! * factor + half) | 0) - back;
       }
     }
   }

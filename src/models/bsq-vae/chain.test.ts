@@ -5,7 +5,7 @@ import { storedTensor } from "../../../test/support/graph.js";
 import { Session, type Tensors } from "../../runtime/session.js";
 import { values, type Tensor } from "../../runtime/tensor.js";
 import { lookupIn, type Lookup } from "../lookup.js";
-import { Chain } from "./chain.js";
+import { Chain, rowsOfStrip, STRIP_BYTES } from "./chain.js";
 import type { VaeConfig } from "./config.js";
 import { zeros, type FeatureMap } from "./feature-map.js";
 import { decoderSteps, encoderSteps } from "./steps.js";
@@ -64,6 +64,16 @@ function joined(parts: readonly number[][], channels: number): number[] {
     parts.flatMap((part) => part.slice((channel * part.length) / channels, ((channel + 1) * part.length) / channels)),
   ).flat();
 }
+
+it.each([
+  { kib: 64, rows: 32, why: "2 MiB" },
+  { kib: 256, rows: 16, why: "4 MiB, for 16 rows" },
+  { kib: 512, rows: 16, why: "8 MiB, for 16 rows" },
+  { kib: 1024, rows: 8, why: "8 MiB at most" },
+  { kib: 16_384, rows: 0, why: "less than a row" },
+])("on the host a strip with rows of $kib KiB has $why", ({ kib, rows }) => {
+  expect(rowsOfStrip(1024 * kib, STRIP_BYTES.host)).toBe(rows);
+});
 
 describe.each(CONFIGS)("$bits bits, stride $stride", (config) => {
   it.each(["decoder", "encoder"] as const)("the %s gives the same wherever the map is cut", async (part) => {

@@ -14,19 +14,25 @@ import { Stage, type Between } from "./stage.js";
 import { widestRow, type Step } from "./steps.js";
 import { rowsOf, StripMap } from "./strips.js";
 
-/** How large a strip of the largest map is: `enough` bytes, or more, up to `most`, until it has {@link ENOUGH_ROWS}. */
-interface StripBytes {
+/** Bytes of a strip of the largest map: `enough`, or more, up to `most`, until it has {@link ENOUGH_ROWS}. */
+export interface StripBytes {
   readonly enough: number;
   readonly most: number;
 }
 
 /**
- * On the host small strips stay in the processor's caches and fit the gaps that loading left in the heap; of few rows, though,
- * each reads two more. On a GPU every run has its price, while a binding may have 128 MiB on any adapter: a doubled strip
- * has twice as many bytes before it is cut.
+ * On the host small strips stay in the processor's caches and fit the gaps that loading left in the heap; but each also reads
+ * the rows above and below it, which costs much where it has few. On a GPU every run has its price, while a binding may have
+ * 128 MiB on any adapter: a doubled strip has twice as many bytes before it is cut.
  */
-const STRIP_BYTES = { host: { enough: 2 ** 21, most: 2 ** 23 }, device: { enough: 2 ** 25, most: 2 ** 25 } };
+export const STRIP_BYTES = { host: { enough: 2 ** 21, most: 2 ** 23 }, device: { enough: 2 ** 25, most: 2 ** 25 } };
 const ENOUGH_ROWS = 16;
+
+/** Rows of `rowBytes` each that a strip may have: none where a single one is too large. */
+export function rowsOfStrip(rowBytes: number, { enough, most }: StripBytes): number {
+  const fitting = (bytes: number): number => Math.floor(bytes / rowBytes);
+  return Math.max(fitting(enough), Math.min(ENOUGH_ROWS, fitting(most)));
+}
 
 /** How the autoencoder is loaded. */
 export interface ChainOptions extends SessionOptions {
@@ -66,7 +72,8 @@ export class Chain {
    * before every strip of every step, and ends the run by throwing.
    */
   async run(map: FeatureMap, take: (strip: Float32Array) => void, checkpoint?: () => void): Promise<void> {
-    const mostRows = this.rowsOfStrip(map.width);
+    const rowBytes = widestRow(this.steps) * map.width * Float32Array.BYTES_PER_ELEMENT;
+    const mostRows = rowsOfStrip(rowBytes, this.stripBytes);
     let state: Between = { x: this.cut(map, mostRows), mostRows, kept: undefined, statistics: undefined };
     try {
       for (const stage of this.stages) state = await (await stage.get()).run(state, checkpoint);
@@ -80,12 +87,6 @@ export class Chain {
   /** Frees whatever was loaded. */
   async dispose(): Promise<void> {
     await disposeAll(this.stages);
-  }
-
-  private rowsOfStrip(width: number): number {
-    const rowBytes = widestRow(this.steps) * width * Float32Array.BYTES_PER_ELEMENT;
-    const [enough, most] = [this.stripBytes.enough, this.stripBytes.most].map((bytes) => Math.floor(bytes / rowBytes));
-    return Math.max(enough!, Math.min(ENOUGH_ROWS, most!));
   }
 
   private cut(map: FeatureMap, mostRows: number): StripMap {
