@@ -43,7 +43,7 @@ export interface PipelineOptions {
    * `q8` and `q4` are blocks with a scale each and take about a quarter and an eighth of the memory. WebGPU multiplies `fp16`, and on an
    * adapter that computes in float16 also `q8` and `q4`, in that type, and attends in it; states, norms and logits are float32
    * everywhere. `w8a8` has a scale for each output, and for each token that is multiplied: it takes as much memory as
-   * `q8` and multiplies about twice as fast: far faster than `fp32` on a processor with dot products of bytes, as fast on others. It is
+   * `q8` and multiplies nearly twice as fast: far faster than `fp32` on a processor with dot products of bytes, as fast on others. It is
    * less exact where single channels are far larger than the rest. Not on GPUs.
    */
   readonly weights?: WeightType | undefined;

@@ -28,7 +28,7 @@ const LARGEST = 127;
 /** The level of zero among unsigned ones. */
 export const UNSIGNED_ZERO = 128;
 
-/** Makes every level positive; with it a number that is cut off is rounded. */
+/** Added to a number, with a half, before its fraction is cut off: so it is positive, and rounded. */
 const ABOVE = LARGEST + 1;
 
 /** Describes a stored matrix [rows, columns] by rows; nothing is read yet, and both parts are made in one reading. */
