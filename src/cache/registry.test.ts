@@ -195,6 +195,20 @@ describe("checkPolicyOptions", () => {
       checkPolicyOptions(options);
     }).toThrow(new OptionError(line));
   });
+
+  it.each<[Partial<CachePolicyOptions>, RegExp]>([
+    [{ budget: {} as Budget }, /^budget: not a budget: /],
+    [{ budget: null as unknown as Budget }, /^budget: not a budget: /],
+    [
+      { budget: { ...CALIBRATED, capacities: CALIBRATED.capacities.slice(1) } },
+      /^budget: capacities \[scale\]\[layer\]/,
+    ],
+    [{ budget: "10%", calibration: { ...CALIBRATED, roles: [] } }, /^calibration: not a budget: roles: /],
+  ])("refuses a damaged table, case %#", (options, line) => {
+    const check = (): void => checkPolicyOptions({ policy: "scalekv", ...options });
+    expect(check).toThrow(BudgetError);
+    expect(check).toThrow(line);
+  });
 });
 
 describe("a budget of more tokens than are drawn", () => {
@@ -267,14 +281,19 @@ describe("choosePolicy refuses", () => {
     ],
     [
       "a budget for another model",
-      { policy: "scalekv", budget: { ...CALIBRATED, model: { ...SMALL.model, depth: 5 } } },
-      new BudgetError("budget: made for depth 5, 4 heads, width 128; the model has depth 4, 4 heads, width 128"),
+      { policy: "scalekv", budget: { ...CALIBRATED, model: { ...SMALL.model, width: 256 } } },
+      new BudgetError("budget: made for depth 4, 4 heads, width 256; the model has depth 4, 4 heads, width 128"),
     ],
     [
       "a budget for another schedule",
       {
         policy: "scalekv",
-        budget: { ...CALIBRATED, schedule: { ...CALIBRATED.schedule, maps: SMALL.maps.slice(0, -1) } },
+        budget: {
+          ...CALIBRATED,
+          schedule: { ...CALIBRATED.schedule, maps: SMALL.maps.slice(0, -1) },
+          roles: CALIBRATED.roles.map((layer) => layer.slice(0, -1)),
+          capacities: CALIBRATED.capacities.slice(0, -1),
+        },
       },
       new BudgetError("budget: made for 0.06M at ratio 1, which has 6 scales; 7 are to be drawn"),
     ],

@@ -9,7 +9,14 @@ import {
   type Capacities,
 } from "../budget/allocate.js";
 import { parseAmount, resolveAmount } from "../budget/amount.js";
-import { coversMaps, fitBudget, type Budget, type BudgetModel, type HeadStatistics } from "../budget/budget.js";
+import {
+  checkBudget,
+  coversMaps,
+  fitBudget,
+  type Budget,
+  type BudgetModel,
+  type HeadStatistics,
+} from "../budget/budget.js";
 import { rebase } from "../budget/calibration.js";
 import { historyTokens } from "../budget/maps.js";
 import { presetFor } from "../budget/presets.js";
@@ -168,15 +175,18 @@ export function isMerging({ policy = "full" }: CachePolicyOptions): boolean {
   return policy !== "full" && RECIPES[policy].merging === true;
 }
 
-/** Refuses a policy without a budget, and the full cache with one; needs neither model nor schedule. */
+/** Refuses a policy without a budget, the full cache with one, and tables that are none; needs neither model nor schedule. */
 export function checkPolicyOptions(options: CachePolicyOptions): void {
-  const { policy = "full", budget, scoring = "paper" } = options;
+  const { policy = "full", budget, calibration, scoring = "paper" } = options;
   if (!POLICY_NAMES.includes(policy)) throw new OptionError(`policy ${policy}: not one of ${POLICY_NAMES.join(", ")}`);
   if (!SCORINGS.includes(scoring)) throw new OptionError(`scoring ${scoring}: not one of ${SCORINGS.join(", ")}`);
   if (policy === "full") {
     if (budget !== undefined) throw new OptionError("policy full: keeps everything and takes no budget");
   } else if (budget === undefined) throw new OptionError(`policy ${policy}: needs a budget, such as 10%`);
-  else if (typeof budget !== "object") parseAmount(budget);
+  else if (typeof budget === "object") checkBudget(budget, "budget");
+  else parseAmount(budget);
+  // A program may pass anything; null stands for none.
+  if (calibration !== undefined && calibration !== null) checkBudget(calibration, "calibration");
 }
 
 /** Refuses a policy that tells heads apart where neither the options nor the model have a calibration that does. */

@@ -13,6 +13,7 @@ import {
   numberedFiles,
   previewFile,
   writeImage,
+  writeReport,
 } from "./image-file.js";
 
 /** 4 wide, 2 high, every level different, so that swapped axes or channels show. */
@@ -76,6 +77,7 @@ describe("checkWritable", () => {
       await expect(checkWritable(absent)).rejects.toThrow(`${absent}: cannot be written: there is no folder ${folder}`);
       await expect(checkWritable(below)).rejects.toThrow(`${below}: cannot be written: ${folder}/file is not a folder`);
       await expect(checkWritable(join(folder, "folder.png"))).rejects.toThrow("cannot be written: it is a folder");
+      await expect(checkWritable(join(folder, `${"a".repeat(252)}.png`))).rejects.toThrow("the name is too long");
       await expect(makeFolder("--previews", join(folder, "file"))).rejects.toThrow(/^--previews .*file: .*EEXIST/);
     }));
 });
@@ -103,6 +105,18 @@ describe("writeImage", () => {
       expect((await readFile(bad)).length).toBeLessThan((await readFile(good)).length);
     }),
   );
+
+  it("writes files with the longest name that the system allows", () =>
+    inTemporaryFolder(async (folder) => {
+      const [image, page] = [".png", ".html"].map((ending) => "a".repeat(255 - ending.length) + ending) as [
+        string,
+        string,
+      ];
+      await checkWritable(join(folder, image));
+      await writeImage(join(folder, image), IMAGE, encodingOf(image));
+      await writeReport(join(folder, page), "<p>");
+      expect((await readdir(folder)).sort()).toEqual([page, image].sort());
+    }));
 
   it("says in one line that a format has no room, and leaves nothing", () =>
     inTemporaryFolder(async (folder) => {

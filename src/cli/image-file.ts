@@ -1,4 +1,5 @@
 /** Files that commands write: which format an image's name asks for, where a batch goes, and no half file left behind. */
+import { randomUUID } from "node:crypto";
 import { access, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { writeText } from "../budget/budget-file.js";
@@ -71,7 +72,9 @@ export async function checkWritable(file: string): Promise<void> {
   } catch (error) {
     throw cannotWrite(file, error);
   }
-  const existing = await stat(file).catch(() => undefined);
+  const existing = await stat(file).catch((error: unknown) => {
+    if (errorCode(error) !== "ENOENT") throw cannotWrite(file, error);
+  });
   if (existing?.isDirectory()) throw new OptionError(`${file}: cannot be written: it is a folder`);
 }
 
@@ -89,7 +92,8 @@ export async function makeFolder(flag: string, folder: string): Promise<void> {
 
 /** Encodes an image and puts it under its name in one step: a reader sees the old file or the whole new one. */
 export async function writeImage(file: string, image: RgbImage, encoding: Encoding): Promise<void> {
-  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
+  // No part of the image's name, to which the system may allow no more letters.
+  const temporary = join(dirname(file), `.${randomUUID()}.part`);
   try {
     await writeFile(temporary, await encode(image, encoding));
     await rename(temporary, file);
@@ -125,6 +129,7 @@ function cannotWrite(file: string, error: unknown): OptionError {
     ENOENT: `there is no folder ${folder}`,
     ENOTDIR: `${folder} is not a folder`,
     EACCES: `${folder} is not yours to write to`,
+    ENAMETOOLONG: "the name is too long",
   };
   return new OptionError(`${file}: cannot be written: ${reasons[code] ?? code}`, { cause: error });
 }

@@ -1,4 +1,5 @@
 /** Where a command's images go: checked before the model is touched, written once everything is drawn. */
+import { OptionError } from "../errors.js";
 import type { DrawnImage, DrawOptions } from "../generate/types.js";
 import { checkWritable, encodingOf, makeFolder, numberedFiles, previewFile, writeImage } from "./image-file.js";
 import type { Encoding } from "./image-file.js";
@@ -27,8 +28,17 @@ export async function prepareOutputs(count: number, { out, quality, previews }: 
   const encoding = encodingOf(out, quality);
   const files = numberedFiles(out, count);
   for (const file of files) await checkWritable(file);
-  if (previews !== undefined) await makeFolder("--previews", previews);
+  if (previews !== undefined) await preparePreviews(previews, files);
   return { files, encoding, previews };
+}
+
+/** All images' previews lie in one folder, where those of `0/fox.png` and `1/fox.png` would be one. */
+async function preparePreviews(folder: string, files: readonly string[]): Promise<void> {
+  const first = files.map((file) => previewFile(folder, file, 0));
+  const taken = first.find((file, i) => first.indexOf(file) < i);
+  if (taken !== undefined)
+    throw new OptionError(`--previews ${folder}: several images would have ${taken}; put {i} into the file's own name`);
+  await makeFolder("--previews", folder);
 }
 
 /** Without a folder there is no writer, and the engine decodes nothing early. */

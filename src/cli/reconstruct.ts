@@ -23,7 +23,10 @@ interface ReconstructFlags {
 export function reconstructCommand(): Command {
   return new Command("reconstruct")
     .description("Encode an image to the bits of every scale and decode them again.")
-    .argument("<image>", "a .png, .jpg or .webp file; cropped to the nearest published ratio")
+    .argument(
+      "<image>",
+      "a .png, .jpg or .webp file, at most 8 times as long as wide; cropped to the nearest published ratio",
+    )
     .requiredOption("--out <file>", "where to: .png, .jpg or .webp")
     .option("--model <name|dir>", "a published model's name, or a folder with its files", DEFAULT_MODEL)
     .option("--vae <file>", "the autoencoder, if it is not beside the model")
@@ -51,12 +54,17 @@ async function sizeOf(path: string): Promise<ImageSize> {
   return autoOrient;
 }
 
+/** What sharp reads at most, unless it is told that a file is no stranger's. */
+const MOST_PIXELS = 0x3fff ** 2;
+
 /** The library's refusals as one line. */
 async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    throw new OptionError(`${path}: cannot be read as an image`, { cause: error });
+    const tooLarge = String(error).includes("pixel limit");
+    const why = tooLarge ? `has more than ${MOST_PIXELS} pixels` : "cannot be read as an image";
+    throw new OptionError(`${path}: ${why}`, { cause: error });
   }
 }
 

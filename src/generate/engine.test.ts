@@ -1,5 +1,7 @@
 /** How an engine comes to an end; what it draws is tested in test/tiny. */
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { OptionError } from "../errors.js";
+import { StateMemory } from "../models/infinity/host-layer.js";
 import { Transformer } from "../models/infinity/transformer.js";
 import { Vae } from "../models/bsq-vae/vae.js";
 import { resolveModel } from "../models/folder.js";
@@ -7,6 +9,7 @@ import type { ModelFiles } from "../models/assemble.js";
 import { T5Encoder } from "../models/t5/encoder.js";
 import { Engine, type OpenModel } from "./engine.js";
 import { ImageModel } from "./image-model.js";
+import type { CacheOptions } from "./types.js";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -60,6 +63,35 @@ describe("the embedded model", () => {
       };
       const drawing = engine.draw(["a fox"], { pixels: "0.06M", signal: controller.signal, onProgress });
       await expect(drawing).rejects.toBe("enough");
+    } finally {
+      await engine.dispose();
+    }
+  });
+
+  it("keeps no state of a drawing that was given up", async () => {
+    const { open } = counted();
+    const engine = await Engine.load("tiny", {}, open);
+    try {
+      const controller = new AbortController();
+      const onProgress = ({ stage }: { stage: string }): void => {
+        if (stage === "scale") controller.abort("enough");
+      };
+      const clear = vi.spyOn(StateMemory.prototype, "clear");
+      const drawing = engine.draw(["a fox"], { pixels: "0.06M", signal: controller.signal, onProgress });
+      await expect(drawing).rejects.toBe("enough");
+      expect(clear).toHaveBeenCalledOnce();
+    } finally {
+      await engine.dispose();
+    }
+  });
+
+  it("refuses a storage type for one call that it was not loaded for", async () => {
+    const { open } = counted();
+    const engine = await Engine.load("tiny", {}, open);
+    try {
+      const cache: CacheOptions = { storage: "int8" };
+      const line = "storage int8: the model was loaded for fp32, which no single call changes";
+      await expect(engine.draw(["a fox"], { pixels: "0.06M", cache })).rejects.toThrow(new OptionError(line));
     } finally {
       await engine.dispose();
     }

@@ -31,7 +31,6 @@ import { encodePrompts } from "./text.js";
 import { loadTokenizer, type Tokenizer } from "./tokenizer.js";
 import type {
   CacheOptions,
-  CachePolicyOptions,
   DrawnImage,
   DrawOptions,
   DrawProgress,
@@ -171,8 +170,12 @@ export class Engine {
   }
 
   /** The policy for this call's schedule and rows. */
-  private choosePolicy(wish: CachePolicyOptions, settings: Settings, images: number): ChosenPolicy {
+  private choosePolicy(wish: CacheOptions, settings: Settings, images: number): ChosenPolicy {
     const { storage = "fp32" } = this.cache;
+    if (wish.storage !== undefined && wish.storage !== storage)
+      throw new OptionError(
+        `storage ${wish.storage}: the model was loaded for ${storage}, which no single call changes`,
+      );
     const { infinity, calibration } = this.files;
     return choosePolicy(wish, policyTask(infinity.config, settings, { images, storage, calibration }));
   }

@@ -141,6 +141,7 @@ export class ImageModel {
       });
     } finally {
       cache.dispose();
+      this.transformer.clearMemory();
     }
     return codes;
   }

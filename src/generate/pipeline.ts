@@ -22,8 +22,8 @@ export const pipeline: Pipeline = async (task, model, options = {}) => {
     const list = typeof prompts === "string" ? [prompts] : prompts;
     if (list.length === 0) throw new OptionError("prompts: 0 given, at least 1 is needed");
     const { onProgress, onScale } = drawOptions;
-    return line.call(drawOptions.signal, (id) =>
-      host.draw(id, list, plain(drawOptions), proxied(onProgress), proxied(onScale)),
+    return line.call(drawOptions.signal, (id, carry) =>
+      host.draw(id, list, plain(drawOptions), carry(onProgress), carry(onScale)),
     );
   };
   return Object.assign(draw, { dispose: () => line.dispose() }) satisfies Draw;
@@ -36,7 +36,7 @@ export const openProbe: OpenProbe = async (model, options = {}) => {
   return {
     subject: (drawing) => line.call(undefined, () => host.subject(drawing)),
     measure: (prompt, { signal, onProgress, ...drawing }) =>
-      line.call(signal, (id) => host.measure(id, prompt, drawing, proxied(onProgress))),
+      line.call(signal, (id, carry) => host.measure(id, prompt, drawing, carry(onProgress))),
     dispose: () => line.dispose(),
   };
 };
@@ -49,7 +49,7 @@ async function connect(model: string, options: PipelineOptions): Promise<Line> {
   try {
     const place = worker.locate(model);
     const sendable = located(plain(options), worker);
-    await line.call(options.signal, (id) => line.host.load(id, place, sendable, proxied(options.onProgress)));
+    await line.call(options.signal, (id, carry) => line.host.load(id, place, sendable, carry(options.onProgress)));
   } catch (error) {
     await worker.end();
     throw error;
@@ -57,12 +57,19 @@ async function connect(model: string, options: PipelineOptions): Promise<Line> {
   return line;
 }
 
+/** A callback in the form in which the worker can call it. */
+type Carry = <F extends (...args: never[]) => unknown>(
+  callback: F | undefined,
+) => (F & comlink.ProxyMarked) | undefined;
+
 /** The connection to one engine; calls are numbered, so that an abort can name its own. */
 class Line {
   readonly host: comlink.Remote<EngineHost>;
   private calls = 0;
-  /** Aborted once nobody answers any more: the worker died, or the model was disposed of. */
-  private readonly over = new AbortController();
+  /** Why nobody answers any more: the worker died, or the model was disposed of. */
+  private over: { readonly reason: unknown } | undefined;
+  /** One for each call under way: a single signal with more than ten listeners makes Node warn of a leak. */
+  private readonly underWay = new Set<AbortController>();
   private ending: Promise<void> | undefined;
 
   constructor(
@@ -70,25 +77,37 @@ class Line {
     private readonly worker: RunningWorker,
   ) {
     this.host = comlink.wrap<EngineHost>(worker.endpoint);
-    worker.died.catch((error: unknown) => this.over.abort(error));
+    worker.died.catch((error: unknown) => this.giveUp(error));
   }
 
-  /** One call into the worker: passes an abort on, gives up when nobody answers, and restores the error's class. */
-  async call<T>(signal: AbortSignal | undefined, start: (id: number) => Promise<T>): Promise<T> {
+  /**
+   * One call into the worker: passes an abort on, gives up when nobody answers, and restores the error's class. What a callback
+   * throws ends the call as it was thrown; what it gives back stays here, as not everything can cross the border.
+   */
+  async call<T>(signal: AbortSignal | undefined, start: (id: number, carry: Carry) => Promise<T>): Promise<T> {
     // An abort that came before, while the worker started, is told to no listener.
     signal?.throwIfAborted();
-    this.over.signal.throwIfAborted();
+    if (this.over) throw this.over.reason;
     const id = this.calls++;
     const abort = (): void => void this.host.abort(id);
+    const waiting = new AbortController();
+    const thrown: unknown[] = [];
     signal?.addEventListener("abort", abort);
+    this.underWay.add(waiting);
     try {
-      return await unlessAborted(start(id), this.over.signal);
+      return await unlessAborted(start(id, carryNoting(thrown)), waiting.signal);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      throw restore(error);
+      throw thrown.length > 0 ? thrown[0] : restore(error);
     } finally {
+      this.underWay.delete(waiting);
       signal?.removeEventListener("abort", abort);
     }
+  }
+
+  private giveUp(reason: unknown): void {
+    this.over ??= { reason };
+    for (const waiting of this.underWay) waiting.abort(reason);
   }
 
   /** Frees the model and ends its worker, once however often it is asked; calls under way are given up. */
@@ -98,7 +117,7 @@ class Line {
   }
 
   private async end(): Promise<void> {
-    this.over.abort(new DisposedError(`${this.model}: disposed of, its worker has ended`));
+    this.giveUp(new DisposedError(`${this.model}: disposed of, its worker has ended`));
     try {
       await Promise.race([this.host.dispose(), this.worker.died]);
     } catch (error) {
@@ -122,10 +141,21 @@ function located(options: Plain<PipelineOptions>, worker: RunningWorker): Plain<
   return { ...options, vae: locate(vae), textEncoder: locate(textEncoder), wasmPaths: locate(wasmPaths) };
 }
 
-function proxied<F extends (...args: never[]) => unknown>(
-  callback: F | undefined,
-): (F & comlink.ProxyMarked) | undefined {
-  return callback && comlink.proxy(callback);
+/** Carries callbacks over the border, and notes what they throw. */
+function carryNoting(thrown: unknown[]): Carry {
+  return <F extends (...args: never[]) => unknown>(callback: F | undefined) => {
+    const noting = async (...args: Parameters<F>): Promise<void> => {
+      try {
+        await callback?.(...args);
+      } catch (error) {
+        thrown.push(error);
+        // The worker has to stop; why is known here.
+        throw new Error("a callback threw", { cause: error });
+      }
+    };
+    // Over there every function answers with a promise, whatever its type says.
+    return callback && comlink.proxy(noting as unknown as F);
+  };
 }
 
 /** An error of ours loses its class on the way; its name brings it back. */

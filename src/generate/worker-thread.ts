@@ -23,11 +23,12 @@ export async function startWorker(): Promise<RunningWorker> {
 async function startThread(): Promise<RunningWorker> {
   // Bundlers for browsers must leave this import and the thread's script alone, which therefore are not written as one
   // literal address.
-  const { Worker: Thread } = await import(/* webpackIgnore: true */ "node:worker_threads");
+  const threads = await import(/* webpackIgnore: true */ "node:worker_threads");
   const { default: nodeEndpoint } = await import("comlink/dist/esm/node-adapter.mjs");
   const script = "./worker-node.js";
   // Of the flags the program was started with the thread needs none, and some (--input-type) it could not bear.
-  const thread = new Thread(new URL(script, import.meta.url), { execArgv: [] });
+  // Variables that the thread sets for ONNX Runtime are the process's own only where it shares them.
+  const thread = new threads.Worker(new URL(script, import.meta.url), { execArgv: [], env: threads.SHARE_ENV });
   const died = new Promise<never>((_, reject) => {
     thread.once("error", reject);
     thread.once("exit", (code) => reject(new Error(`the engine's worker ended with code ${code}`)));

@@ -4,6 +4,10 @@ import { isNode } from "./platform.js";
 
 export { isNode } from "./platform.js";
 
+// On Linux it otherwise collects events about sessions to send to its makers, in a database in the user's home and files in
+// the temporary folder that nobody removes (onnxruntime-node 1.30). It reads the variable when it is loaded.
+if (isNode) process.env.ORT_DISABLE_TELEMETRY ??= "1";
+
 /**
  * The runtime's module. Tensors must be made with this very module's class: the runtime tells a tensor from a plain
  * object by `instanceof`, and a second copy of `onnxruntime-common` in the process would fail that test silently.

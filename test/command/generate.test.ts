@@ -1,5 +1,5 @@
 /** From a prompt to a file, with the model that ships with the package. */
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
@@ -86,6 +86,16 @@ describe("scalekv generate", () => {
       expect((await scalekv("generate", PROMPT, ...SMALL, "--out", out, "--previews", previews)).code).toBe(0);
       const names = Array.from({ length: 6 }, (_, k) => `fox-scale-0${k + 1}.png`);
       expect((await readdir(previews)).sort()).toEqual(names);
+    }));
+
+  it("refuses previews that would overwrite each other, before it draws", () =>
+    inTemporaryFolder(async (folder) => {
+      for (const i of ["0", "1"]) await mkdir(join(folder, i));
+      const [out, previews] = [join(folder, "{i}", "a.png"), join(folder, "previews")];
+      const { code, stderr } = await scalekv("generate", "a", "b", ...SMALL, "--out", out, "--previews", previews);
+      const line = `--previews ${previews}: several images would have ${previews}/a-scale-01.png; put {i} into the file's own name`;
+      expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${line}\n` });
+      expect((await readdir(folder)).sort()).toEqual(["0", "1"]);
     }));
 
   it("refuses a list that does not fit the schedule, before it draws", () =>

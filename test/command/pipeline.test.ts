@@ -3,6 +3,9 @@
  * tested in test/tiny; here, what crosses the border between the threads.
  */
 import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type * as Errors from "../../src/errors.js";
@@ -139,16 +142,44 @@ describe("a callback that throws", () => {
   it.each<[string, DrawOptions]>([
     ["onProgress", { onProgress: ({ stage }) => stage === "vae" && fail() }],
     ["onScale", { onScale: fail }],
-  ])("ends the drawing, not the worker: %s", async (_, options) => {
-    await expect(draw(FOX, { ...SMALL, ...options })).rejects.toMatchObject({
-      name: "TypeError",
-      message: "not today",
-    });
+  ])("ends the drawing with the very thing it threw, not the worker: %s", async (_, options) => {
+    await expect(draw(FOX, { ...SMALL, ...options })).rejects.toBe(trouble);
     expect((await draw(FOX, SMALL)).images).toHaveLength(1);
   });
 
+  it("ends loading", async () => {
+    await expect(pipeline("text-to-image", "tiny", { onProgress: fail })).rejects.toBe(trouble);
+  });
+
+  const trouble = Object.assign(new TypeError("not today"), { code: 7 });
   function fail(): never {
-    throw new TypeError("not today");
+    throw trouble;
+  }
+});
+
+describe("a callback", () => {
+  it("may give back what cannot be copied, and be frozen", async () => {
+    const give = Object.freeze(() => give as unknown as undefined);
+    const gone = await pipeline("text-to-image", "tiny", { onProgress: give });
+    await gone.dispose();
+    expect((await draw(FOX, { ...SMALL, onProgress: give, onScale: give })).images).toHaveLength(1);
+  });
+});
+
+it("says nothing of its own, whatever is under way, and leaves no file anywhere", async () => {
+  const home = await mkdtemp(join(tmpdir(), "scalekv-home-"));
+  const program = `
+    const { pipeline } = await import(${JSON.stringify(built("generate/pipeline.js"))});
+    const draw = await pipeline("text-to-image", "tiny");
+    await Promise.all(Array.from({ length: 12 }, () => draw("a fox", { pixels: "0.06M" })));
+    await draw.dispose();`;
+  const env = { ...process.env, HOME: home, TMPDIR: home, ORT_DISABLE_TELEMETRY: undefined };
+  try {
+    const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], { timeout: 60_000, env });
+    expect(await run).toEqual({ stdout: "", stderr: "" });
+    expect(await readdir(home)).toEqual([]);
+  } finally {
+    await rm(home, { recursive: true });
   }
 });
 

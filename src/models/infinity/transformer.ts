@@ -255,6 +255,11 @@ export class Transformer {
     return values(logits!);
   }
 
+  /** Gives back what was kept for the next layer's state, which a drawing that was given up leaves behind. */
+  clearMemory(): void {
+    this.memory.clear();
+  }
+
   /** Bytes of all weights in memory. */
   get weightBytes(): number {
     return this.sessions.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
