@@ -89,7 +89,8 @@ export interface AmountTask {
 
 /**
  * Tokens a layer, at most what there is to keep: a budget is a limit, and a larger one is the full cache. Bytes are
- * rounded down, so that the limit holds.
+ * rounded down, so that the limit holds after every scale. While a scale runs, a policy that gives layers or heads unequal
+ * shares may have shrunk some and not yet the others: up to a fifth more (`peakBytes` of the report).
  *
  * @throws OptionError for less than one token
  */

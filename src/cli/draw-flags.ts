@@ -132,7 +132,10 @@ function addSamplingFlags(command: Command): Command {
 export function addCacheFlags(command: Command): Command {
   return command
     .addOption(new Option("--policy <name>", "what stays in the KV cache (default: full)").choices(POLICY_NAMES))
-    .option("--budget <amount>", "how much stays: 10%, 650 (tokens a layer), 200MiB, or a budget file (.json)")
+    .option(
+      "--budget <amount>",
+      "how much stays: 10%, 650 (tokens a layer), 200MiB after each scale, or a budget file (.json)",
+    )
     .option(
       "--calibration <file>",
       "a budget file whose statistics are used, where --budget is an amount (default: what lies beside the model, as infinity.calibration.json beside infinity.pth)",
