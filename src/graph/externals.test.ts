@@ -184,6 +184,11 @@ describe("packWeights with a store", () => {
     expect(shelf.kept.size).toBe(7);
   });
 
+  it("gathers what the store has no room for", async () => {
+    const full: WeightsStore = { keep: () => Promise.resolve(undefined) };
+    expect(await pack(full, stored("1"))).toEqual(await pack(undefined, stored("1")));
+  });
+
   it("keeps nothing of a source that does not tell whether it changed, nor what can be mapped anyway", async () => {
     const shelf = new Shelf();
     expect((await pack(shelf, stored(undefined))).folder).toBeUndefined();

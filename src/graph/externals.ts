@@ -38,8 +38,8 @@ const STORED_TYPES: Readonly<Record<DType, ElementType>> = {
  * bytes. What is not there, or damaged, is made by `make`.
  */
 export interface WeightsStore {
-  /** The file that holds the `size` bytes, from `offset` on. */
-  keep(identity: string, size: number, make: () => Promise<Uint8Array>): Promise<KeptWeights>;
+  /** The file that holds the `size` bytes, from `offset` on; undefined, and nothing made, where the store has no room. */
+  keep(identity: string, size: number, make: () => Promise<Uint8Array>): Promise<KeptWeights | undefined>;
 }
 
 /** Where kept bytes lie. */
@@ -72,7 +72,8 @@ export async function packWeights(weights: readonly StoredWeight[], store?: Weig
   const folder = paths.length === weights.length ? commonFolder(paths) : undefined;
   if (folder !== undefined) return pointInto(weights, folder);
   const identity = store && (await identityOf(weights));
-  return store && identity !== undefined ? keepIn(store, identity, weights) : gather(weights);
+  const kept = store && identity !== undefined ? await keepIn(store, identity, weights) : undefined;
+  return kept ?? gather(weights);
 }
 
 /** What all weights together depend on; undefined where one of their sources does not tell whether it changed. */
@@ -109,9 +110,15 @@ async function gather(weights: readonly StoredWeight[]): Promise<PackedWeights> 
   return { initializers: oneAfterAnother(weights, GATHERED, 0), folder: undefined, data };
 }
 
-/** The same bytes in a file. */
-async function keepIn(store: WeightsStore, identity: string, weights: readonly StoredWeight[]): Promise<PackedWeights> {
-  const { path, offset } = await store.keep(identity, placesOf(weights).end, () => gathered(weights));
+/** The same bytes in a file, if the store has room for them. */
+async function keepIn(
+  store: WeightsStore,
+  identity: string,
+  weights: readonly StoredWeight[],
+): Promise<PackedWeights | undefined> {
+  const kept = await store.keep(identity, placesOf(weights).end, () => gathered(weights));
+  if (!kept) return undefined;
+  const { path, offset } = kept;
   const folder = path.slice(0, path.lastIndexOf("/"));
   const initializers = oneAfterAnother(weights, path.slice(folder.length + 1), offset);
   return { initializers, folder, data: new Uint8Array(0) };

@@ -1,8 +1,10 @@
-import { readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, truncate, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { inTemporaryFolder } from "../../test/support/temporary.js";
 import { WeightsFolder, weightsFolderOptions } from "./weights-folder.js";
+
+vi.mock("node:fs/promises", { spy: true });
 
 const KiB = 2 ** 10;
 const page = 4096;
@@ -11,7 +13,7 @@ const bytes = (length: number, value: number): Uint8Array => new Uint8Array(leng
 /** Keeps `length` bytes of `value` under a name; tells how often they were made. */
 async function kept(store: WeightsFolder, name: string, length: number, value: number): Promise<[string, number]> {
   const make = vi.fn(() => Promise.resolve(bytes(length, value)));
-  const { path, offset } = await store.keep(name, length, make);
+  const { path, offset } = (await store.keep(name, length, make))!;
   const found = await readFile(path);
   expect(found.subarray(offset)).toEqual(Buffer.from(bytes(length, value)));
   return [path, make.mock.calls.length];
@@ -50,10 +52,10 @@ it.each<[string, (path: string) => Promise<void>]>([
 it("removes what was not of use for the longest time, and what dead processes left", () =>
   inTemporaryFolder(async (folder) => {
     // Room for three files of 12 KiB with their headers.
-    const store = new WeightsFolder({ folder, limit: 3 * (12 * KiB + page) });
+    const options = { folder, limit: 3 * (12 * KiB + page) };
     const paths: string[] = [];
     for (const [i, name] of ["a", "b", "c"].entries()) {
-      const [path] = await kept(store, name, 12 * KiB, i);
+      const [path] = await kept(new WeightsFolder(options), name, 12 * KiB, i);
       paths.push(path);
       await utimes(path, i, i);
     }
@@ -62,12 +64,66 @@ it("removes what was not of use for the longest time, and what dead processes le
     await writeFile(alive, "");
     await utimes(dead, 0, 0);
     // The oldest is of use now, so that the second is the oldest.
-    expect((await kept(store, "a", 12 * KiB, 0))[1]).toBe(0);
-    await kept(store, "d", 12 * KiB, 3);
+    expect((await kept(new WeightsFolder(options), "a", 12 * KiB, 0))[1]).toBe(0);
+    await kept(new WeightsFolder(options), "d", 12 * KiB, 3);
     const names = await readdir(folder);
     const stays = (path: string): boolean => names.includes(path.slice(folder.length + 1));
     expect(paths.map(stays)).toEqual([true, false, true]);
     expect([dead, alive].map(stays)).toEqual([false, true]);
+  }));
+
+it("keeps nothing where it would have to remove what somebody was just handed", () =>
+  inTemporaryFolder(async (folder) => {
+    const options = { folder, limit: 2 * (KiB + page) };
+    const [path] = await kept(new WeightsFolder(options), "a", KiB, 1);
+    const [used] = await kept(new WeightsFolder(options), "b", KiB, 2);
+    const make = vi.fn(() => Promise.resolve(bytes(KiB, 3)));
+    // Another process, as it were, asks for a third.
+    expect(await new WeightsFolder(options).keep("c", KiB, make)).toBeUndefined();
+    expect(make).not.toHaveBeenCalled();
+    expect(await kept(new WeightsFolder(options), "a", KiB, 1)).toEqual([path, 0]);
+    // Four minutes are not long enough, six are.
+    const ago = (minutes: number): number => Date.now() / 1000 - 60 * minutes;
+    await utimes(used, ago(4), ago(4));
+    expect(await new WeightsFolder(options).keep("c", KiB, make)).toBeUndefined();
+    await utimes(used, ago(6), ago(6));
+    await kept(new WeightsFolder(options), "c", KiB, 3);
+    expect(await readdir(folder)).toHaveLength(2);
+    await expect(stat(used)).rejects.toThrow("ENOENT");
+  }));
+
+it("never removes what it handed out itself, whatever the file's time says", () =>
+  inTemporaryFolder(async (folder) => {
+    const store = new WeightsFolder({ folder, limit: KiB + page });
+    const [path] = await kept(store, "a", KiB, 1);
+    // As of another user's file, whose time cannot be set.
+    await utimes(path, 1, 1);
+    expect(await store.keep("b", KiB, () => Promise.resolve(bytes(KiB, 2)))).toBeUndefined();
+    expect(await readdir(folder)).toHaveLength(1);
+  }));
+
+it("looks at a file's time again before it removes it, and makes one anew that was gone by then", () =>
+  inTemporaryFolder(async (folder) => {
+    const options = { folder, limit: 2 * (KiB + page) };
+    const [old] = await kept(new WeightsFolder(options), "a", KiB, 1);
+    const [older] = await kept(new WeightsFolder(options), "b", KiB, 2);
+    await utimes(old, 2, 2);
+    await utimes(older, 1, 1);
+    // Between the first look at both and their removal somebody is handed the other.
+    vi.mocked(rm).mockImplementationOnce(async (path) => {
+      expect(path).toBe(older);
+      await unlink(older);
+      await utimes(old, new Date(), new Date());
+    });
+    const big = 2 * KiB + page;
+    expect(await new WeightsFolder(options).keep("c", big, () => Promise.resolve(bytes(big, 3)))).toBeUndefined();
+    expect(await readdir(folder)).toEqual([old.slice(folder.length + 1)]);
+    // A process that found a file and then cannot set its time, as it is gone.
+    vi.mocked(utimes).mockImplementationOnce(async (path) => {
+      await unlink(path);
+      throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+    });
+    expect(await kept(new WeightsFolder(options), "a", KiB, 1)).toEqual([old, 1]);
   }));
 
 it("says in one line where weights cannot be kept, and what to do", () =>

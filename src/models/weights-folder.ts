@@ -1,7 +1,8 @@
 /**
  * Weights in 8 and 4 bits, kept on disk from one run to the next: making them of a checkpoint takes longer than everything else
  * that loading does, and a file is mapped where a copy in memory would be read. One file for each graph, named by a hash of
- * all that its bytes depend on. Files that were not used for the longest time make room for new ones.
+ * all that its bytes depend on. Files that were not used for the longest time make room for new ones; those of the last
+ * minutes stay, as a process may be about to map them, and what has no room beside them is not kept.
  *
  * A file begins with a header that says how long it must be and what it is; it is written under another name, forced to the
  * disk and renamed, so that it is never half there. One that is damaged all the same is made anew.
@@ -29,6 +30,8 @@ const SUFFIX = ".weights";
 /** Files under way; one older than this many milliseconds was left behind by a process that died. */
 const UNDER_WAY = ".part";
 const ABANDONED = 3_600_000;
+/** Milliseconds in which a file stays after it was handed out: more than any session takes to map it. */
+const IN_USE = 300_000;
 
 /** How weights are kept. */
 export interface WeightsFolderOptions {
@@ -53,21 +56,27 @@ function parseLimit(text: string): number {
 
 /** A folder of kept weights; see the file's head. */
 export class WeightsFolder implements WeightsStore {
+  /** Of another user's file the time cannot be set, so it does not tell other stores; this one keeps it all the same. */
+  private readonly handedOut = new Set<string>();
+
   /** Default: what the environment says, asked when something is kept. */
   constructor(private readonly chosen?: WeightsFolderOptions) {}
 
-  /** The file for an identity; made if need be. A folder that cannot be written to is an {@link OptionError}. */
-  async keep(identity: string, size: number, make: () => Promise<Uint8Array>): Promise<KeptWeights> {
+  /**
+   * The file for an identity; made if need be, undefined where it has no room. A folder that cannot be written to is an
+   * {@link OptionError}.
+   */
+  async keep(identity: string, size: number, make: () => Promise<Uint8Array>): Promise<KeptWeights | undefined> {
+    const { limit } = this.options;
     const folder = await this.prepared();
     const hash = createHash("sha256").update(identity).digest("hex");
     const path = join(folder, hash + SUFFIX);
-    if (await this.explained(() => isWhole(path, hash, size))) {
-      // Its times say when it was last of use; of another user's file they cannot be set.
-      const now = new Date();
-      await utimes(path, now, now).catch(() => undefined);
-    } else {
-      await this.write(folder, path, header(hash, size), await make());
+    if (!(await this.explained(() => isUsable(path, hash, size)))) {
+      const room = limit - HEADER_BYTES - size;
+      if (!(await this.explained(() => makeRoom(folder, room, { path, inUse: this.handedOut })))) return undefined;
+      await this.write(path, header(hash, size), await make());
     }
+    this.handedOut.add(path);
     return { path, offset: HEADER_BYTES };
   }
 
@@ -83,10 +92,9 @@ export class WeightsFolder implements WeightsStore {
     });
   }
 
-  private async write(folder: string, path: string, head: Uint8Array, data: Uint8Array): Promise<void> {
+  private async write(path: string, head: Uint8Array, data: Uint8Array): Promise<void> {
     const temporary = `${path}.${randomUUID()}${UNDER_WAY}`;
     await this.explained(async () => {
-      await makeRoom(folder, this.options.limit - head.byteLength - data.byteLength);
       try {
         await writeAll(temporary, [head, data]);
         await rename(temporary, path);
@@ -118,6 +126,14 @@ function header(hash: string, size: number): Uint8Array {
   return bytes;
 }
 
+/** Whether a file is there and whole; if so, nobody removes it in the next minutes. */
+async function isUsable(path: string, hash: string, size: number): Promise<boolean> {
+  // First the time, so that whoever makes room sees it before the file is found; another user's cannot be set.
+  const now = new Date();
+  await utimes(path, now, now).catch(() => undefined);
+  return isWhole(path, hash, size);
+}
+
 /** Whether a file is there, as long as it must be, and begins with the right header. */
 async function isWhole(path: string, hash: string, size: number): Promise<boolean> {
   const file = await open(path).catch(ignoreMissing);
@@ -141,18 +157,36 @@ async function writeAll(path: string, parts: readonly Uint8Array[]): Promise<voi
   }
 }
 
-/** Removes files until those that stay take at most `room` bytes, the longest unused first; and what dead processes left. */
-async function makeRoom(folder: string, room: number): Promise<void> {
+/**
+ * Removes files until those that stay take at most `room` bytes beside the one at `path`, the longest unused first, and what
+ * dead processes left. Tells whether there is that much room now.
+ */
+async function makeRoom(
+  folder: string,
+  room: number,
+  { path, inUse }: { readonly path: string; readonly inUse: ReadonlySet<string> },
+): Promise<boolean> {
   const names = await readdir(folder);
   const known = names.filter((name) => name.endsWith(SUFFIX) || name.endsWith(UNDER_WAY));
   const files = await Promise.all(known.map((name) => described(join(folder, name))));
-  const kept = files.flatMap((file) => file ?? []).toSorted((a, b) => b.used - a.used);
-  let bytes = 0;
-  for (const { path, size, used } of kept) {
-    const abandoned = path.endsWith(UNDER_WAY) && used < Date.now() - ABANDONED;
-    if (!path.endsWith(UNDER_WAY)) bytes += size;
-    if (abandoned || (bytes > room && !path.endsWith(UNDER_WAY))) await rm(path, { force: true });
+  const others = files.flatMap((file) => file ?? []).filter((file) => file.path !== path);
+  let bytes = others.reduce((sum, { size }) => sum + size, 0);
+  for (const file of others.toSorted((a, b) => a.used - b.used)) {
+    const wanted = bytes > room || file.path.endsWith(UNDER_WAY);
+    if (wanted && !inUse.has(file.path) && (await removeUnused(file.path))) bytes -= file.size;
   }
+  return bytes <= room;
+}
+
+/** Removes a file unless somebody uses it; tells whether it is gone. */
+async function removeUnused(path: string): Promise<boolean> {
+  // Looked at again: another process may have been handed it since.
+  const file = await described(path);
+  const grace = path.endsWith(UNDER_WAY) ? ABANDONED : IN_USE;
+  // A time far ahead is a clock's mistake and holds nothing back.
+  if (file && Math.abs(Date.now() - file.used) < grace) return false;
+  await rm(path, { force: true });
+  return true;
 }
 
 /** A file's size and when it was last of use; undefined if another process was faster to remove it. */
