@@ -1,4 +1,5 @@
-import { readdir, readFile, rm, stat, truncate, unlink, utimes, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rm, stat, truncate, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { inTemporaryFolder } from "../../test/support/temporary.js";
@@ -59,7 +60,8 @@ it("removes what was not of use for the longest time, and what dead processes le
       paths.push(path);
       await utimes(path, i, i);
     }
-    const [dead, alive] = [join(folder, "x.weights.1.part"), join(folder, "y.weights.2.part")];
+    const part = (): string => join(folder, `${"0".repeat(64)}.weights.${randomUUID()}.part`);
+    const [dead, alive] = [part(), part()];
     await writeFile(dead, "");
     await writeFile(alive, "");
     await utimes(dead, 0, 0);
@@ -70,6 +72,29 @@ it("removes what was not of use for the longest time, and what dead processes le
     const stays = (path: string): boolean => names.includes(path.slice(folder.length + 1));
     expect(paths.map(stays)).toEqual([true, false, true]);
     expect([dead, alive].map(stays)).toEqual([false, true]);
+  }));
+
+it("leaves alone what is not its own, whatever its name ends in", () =>
+  inTemporaryFolder(async (folder) => {
+    const options = { folder, limit: KiB + page };
+    const [hash, name] = ["0".repeat(64), (text: string): string => join(folder, text)];
+    const others = ["yolov3.weights", "film.part", `${hash}.weights.part`, `${hash}.weights.old`, `my-${hash}.weights`];
+    for (const other of others) {
+      await writeFile(name(other), bytes(KiB, 1));
+      await utimes(name(other), 1, 1);
+    }
+    // Names as ours, of what is no file.
+    const folders = [`${hash}.weights`, `${hash}.weights.${randomUUID()}.part`];
+    for (const other of folders) {
+      await mkdir(name(other));
+      await utimes(name(other), 1, 1);
+    }
+    await kept(new WeightsFolder(options), "a", KiB, 1);
+    const [own] = await kept(new WeightsFolder(options), "a", KiB, 1);
+    await utimes(own, 1, 1);
+    await kept(new WeightsFolder(options), "b", KiB, 1);
+    expect(await readdir(folder)).toEqual(expect.arrayContaining([...others, ...folders]));
+    await expect(stat(own)).rejects.toThrow("ENOENT");
   }));
 
 it("keeps nothing where it would have to remove what somebody was just handed", () =>

@@ -8,7 +8,7 @@
  * disk and renamed, so that it is never half there. One that is damaged all the same is made anew.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readdir, realpath, rename, rm, stat, utimes, type FileHandle } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, realpath, rename, rm, utimes, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { OptionError } from "../errors.js";
 import type { KeptWeights, WeightsStore } from "../graph/externals.js";
@@ -27,8 +27,10 @@ const UNITS: Readonly<Record<string, number>> = { MiB: 2 ** 20, GiB: 2 ** 30, Ti
 const HEADER_BYTES = 4096;
 const MAGIC = "scalekv weights 1";
 const SUFFIX = ".weights";
-/** Files under way; one older than this many milliseconds was left behind by a process that died. */
 const UNDER_WAY = ".part";
+/** Names of ours, those of files under way with what follows the suffix; whatever else lies in the folder is somebody else's. */
+const OURS = /^[0-9a-f]{64}\.weights(?:\.[0-9a-f-]{36}\.part)?$/;
+/** A file under way that is older than this many milliseconds was left behind by a process that died. */
 const ABANDONED = 3_600_000;
 /** Milliseconds in which a file stays after it was handed out: more than any session takes to map it. */
 const IN_USE = 300_000;
@@ -167,8 +169,7 @@ async function makeRoom(
   { path, inUse }: { readonly path: string; readonly inUse: ReadonlySet<string> },
 ): Promise<boolean> {
   const names = await readdir(folder);
-  const known = names.filter((name) => name.endsWith(SUFFIX) || name.endsWith(UNDER_WAY));
-  const files = await Promise.all(known.map((name) => described(join(folder, name))));
+  const files = await Promise.all(names.filter((name) => OURS.test(name)).map((name) => described(join(folder, name))));
   const others = files.flatMap((file) => file ?? []).filter((file) => file.path !== path);
   let bytes = others.reduce((sum, { size }) => sum + size, 0);
   for (const file of others.toSorted((a, b) => a.used - b.used)) {
@@ -184,15 +185,16 @@ async function removeUnused(path: string): Promise<boolean> {
   const file = await described(path);
   const grace = path.endsWith(UNDER_WAY) ? ABANDONED : IN_USE;
   // A time far ahead is a clock's mistake and holds nothing back.
-  if (file && Math.abs(Date.now() - file.used) < grace) return false;
+  if (!file) return true;
+  if (Math.abs(Date.now() - file.used) < grace) return false;
   await rm(path, { force: true });
   return true;
 }
 
-/** A file's size and when it was last of use; undefined if another process was faster to remove it. */
+/** A file's size and when it was last of use; undefined for what is no file, and if another process was faster to remove it. */
 async function described(path: string): Promise<{ path: string; size: number; used: number } | undefined> {
-  const found = await stat(path).catch(ignoreMissing);
-  return found && { path, size: found.size, used: found.mtimeMs };
+  const found = await lstat(path).catch(ignoreMissing);
+  return found?.isFile() ? { path, size: found.size, used: found.mtimeMs } : undefined;
 }
 
 function ignoreMissing(error: unknown): undefined {
