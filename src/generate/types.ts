@@ -49,7 +49,8 @@ export interface PipelineOptions {
   readonly weights?: WeightType | undefined;
   /**
    * Node only: whether matrices in 8 and 4 bits are kept on disk for the next time, in `~/.cache/scalekv` or where the variable
-   * `SCALEKV_CACHE` says; at most 16 GiB of them, or `SCALEKV_CACHE_LIMIT`. Default true.
+   * `SCALEKV_CACHE` says; at most 16 GiB of them, or `SCALEKV_CACHE_LIMIT`. What has no room there is made anew each time.
+   * Default true.
    */
   readonly weightsCache?: boolean | undefined;
   /**

@@ -151,6 +151,43 @@ it("looks at a file's time again before it removes it, and makes one anew that w
     expect(await kept(new WeightsFolder(options), "a", KiB, 1)).toEqual([old, 1]);
   }));
 
+it("keeps nothing of what is larger than the limit, for which nothing else is removed", () =>
+  inTemporaryFolder(async (folder) => {
+    const limit = KiB + page;
+    const [path] = await kept(new WeightsFolder({ folder, limit }), "a", KiB, 1);
+    await utimes(path, 1, 1);
+    const make = vi.fn(() => Promise.resolve(bytes(KiB + 1, 2)));
+    expect(await new WeightsFolder({ folder, limit }).keep("b", KiB + 1, make)).toBeUndefined();
+    expect(await new WeightsFolder({ folder: join(folder, "none"), limit: 0 }).keep("b", 0, make)).toBeUndefined();
+    expect(make).not.toHaveBeenCalled();
+    expect(await readdir(folder)).toEqual([path.slice(folder.length + 1)]);
+  }));
+
+it("heeds a lowered limit, and removes what dead processes left, when it finds all that it is asked for", () =>
+  inTemporaryFolder(async (folder) => {
+    const paths: string[] = [];
+    for (const [i, name] of ["a", "b", "c"].entries()) {
+      const [path] = await kept(new WeightsFolder({ folder, limit: 2 ** 20 }), name, KiB, i);
+      paths.push(path);
+      await utimes(path, i, i);
+    }
+    const dead = `${paths[0]!}.${randomUUID()}.part`;
+    await writeFile(dead, "");
+    await utimes(dead, 0, 0);
+    const store = new WeightsFolder({ folder, limit: 2 * (KiB + page) });
+    expect((await kept(store, "c", KiB, 2))[1]).toBe(0);
+    const names = paths.slice(1).map((path) => path.slice(folder.length + 1));
+    expect((await readdir(folder)).toSorted()).toEqual(names.toSorted());
+  }));
+
+it("counts what is under way", () =>
+  inTemporaryFolder(async (folder) => {
+    await writeFile(join(folder, `${"0".repeat(64)}.weights.${randomUUID()}.part`), bytes(KiB, 1));
+    const make = (): Promise<Uint8Array> => Promise.resolve(bytes(KiB, 1));
+    expect(await new WeightsFolder({ folder, limit: 2 * KiB + page - 1 }).keep("a", KiB, make)).toBeUndefined();
+    await kept(new WeightsFolder({ folder, limit: 2 * KiB + page }), "a", KiB, 1);
+  }));
+
 it("says in one line where weights cannot be kept, and what to do", () =>
   inTemporaryFolder(async (folder) => {
     const file = join(folder, "file");
@@ -175,7 +212,9 @@ it("lies where the environment says", () => {
   expect(weightsFolderOptions({ XDG_CACHE_HOME: "/x" })).toEqual({ folder: "/x/scalekv/weights", limit: 2 ** 34 });
   const named = { SCALEKV_CACHE: "/y", SCALEKV_CACHE_LIMIT: "1.5GiB", XDG_CACHE_HOME: "/x" };
   expect(weightsFolderOptions(named)).toEqual({ folder: "/y/weights", limit: 1.5 * 2 ** 30 });
-  expect(weightsFolderOptions({ SCALEKV_CACHE: "", XDG_CACHE_HOME: "" })).toEqual(weightsFolderOptions({}));
+  const empty = { SCALEKV_CACHE: "", SCALEKV_CACHE_LIMIT: "", XDG_CACHE_HOME: "" };
+  expect(weightsFolderOptions(empty)).toEqual(weightsFolderOptions({}));
+  expect(weightsFolderOptions({ SCALEKV_CACHE_LIMIT: "0" }).limit).toBe(0);
   expect(weightsFolderOptions({}).folder).toMatch(/\.cache\/scalekv\/weights$/);
   expect(() => weightsFolderOptions({ SCALEKV_CACHE_LIMIT: "12" })).toThrow(
     "SCALEKV_CACHE_LIMIT 12: not a size, such as 512MiB or 16GiB",

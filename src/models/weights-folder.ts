@@ -38,7 +38,7 @@ const IN_USE = 300_000;
 /** How weights are kept. */
 export interface WeightsFolderOptions {
   readonly folder: string;
-  /** Bytes of all files together. */
+  /** Bytes of all files together; 0 keeps nothing. */
   readonly limit: number;
 }
 
@@ -46,20 +46,22 @@ export interface WeightsFolderOptions {
 export function weightsFolderOptions(environment = process.env): WeightsFolderOptions {
   const cache = variable(FOLDER_VARIABLE, environment) ?? join(userCache(environment), "scalekv");
   const folder = join(cache, "weights");
-  const wanted = environment[LIMIT_VARIABLE];
+  const wanted = variable(LIMIT_VARIABLE, environment);
   return { folder, limit: wanted === undefined ? DEFAULT_LIMIT : parseLimit(wanted) };
 }
 
 function parseLimit(text: string): number {
+  if (text === "0") return 0;
   const [, number, unit = ""] = /^(\d+(?:\.\d+)?)(MiB|GiB|TiB)$/.exec(text) ?? [];
   if (number !== undefined) return Number(number) * (UNITS[unit] ?? NaN);
-  throw new OptionError(`${LIMIT_VARIABLE} ${text === "" ? '""' : text}: not a size, such as 512MiB or 16GiB`);
+  throw new OptionError(`${LIMIT_VARIABLE} ${text}: not a size, such as 512MiB or 16GiB`);
 }
 
 /** A folder of kept weights; see the file's head. */
 export class WeightsFolder implements WeightsStore {
   /** Of another user's file the time cannot be set, so it does not tell other stores; this one keeps it all the same. */
   private readonly handedOut = new Set<string>();
+  private tidied: Promise<unknown> | undefined;
 
   /** Default: what the environment says, asked when something is kept. */
   constructor(private readonly chosen?: WeightsFolderOptions) {}
@@ -70,11 +72,14 @@ export class WeightsFolder implements WeightsStore {
    */
   async keep(identity: string, size: number, make: () => Promise<Uint8Array>): Promise<KeptWeights | undefined> {
     const { limit } = this.options;
+    const room = limit - HEADER_BYTES - size;
+    // Once a model, though everything be there: the limit may be a lower one than last time.
+    await (this.tidied ??= this.explained(() => makeRoom(this.options.folder, limit)));
+    if (room < 0) return undefined;
     const folder = await this.prepared();
     const hash = createHash("sha256").update(identity).digest("hex");
     const path = join(folder, hash + SUFFIX);
     if (!(await this.explained(() => isUsable(path, hash, size)))) {
-      const room = limit - HEADER_BYTES - size;
       if (!(await this.explained(() => makeRoom(folder, room, { path, inUse: this.handedOut })))) return undefined;
       await this.write(path, header(hash, size), await make());
     }
@@ -166,15 +171,15 @@ async function writeAll(path: string, parts: readonly Uint8Array[]): Promise<voi
 async function makeRoom(
   folder: string,
   room: number,
-  { path, inUse }: { readonly path: string; readonly inUse: ReadonlySet<string> },
+  { path, inUse }: { readonly path?: string; readonly inUse?: ReadonlySet<string> } = {},
 ): Promise<boolean> {
-  const names = await readdir(folder);
+  const names = (await readdir(folder).catch(ignoreMissing)) ?? [];
   const files = await Promise.all(names.filter((name) => OURS.test(name)).map((name) => described(join(folder, name))));
   const others = files.flatMap((file) => file ?? []).filter((file) => file.path !== path);
   let bytes = others.reduce((sum, { size }) => sum + size, 0);
   for (const file of others.toSorted((a, b) => a.used - b.used)) {
     const wanted = bytes > room || file.path.endsWith(UNDER_WAY);
-    if (wanted && !inUse.has(file.path) && (await removeUnused(file.path))) bytes -= file.size;
+    if (wanted && !inUse?.has(file.path) && (await removeUnused(file.path))) bytes -= file.size;
   }
   return bytes <= room;
 }
