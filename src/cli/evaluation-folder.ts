@@ -2,7 +2,7 @@
  * The folder of an evaluation: `settings.json` says of what, `outcomes.jsonl` what a comparison of caches found, a folder
  * for every contender holds its images as PNG. What was stopped goes on from there; other settings are refused.
  */
-import { appendFile, mkdir, readFile, stat } from "node:fs/promises";
+import { appendFile, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
@@ -39,7 +39,7 @@ export class EvaluationFolder implements EvaluationStore {
   }
 
   async keepImage(contender: string, index: number, image: RgbImage): Promise<void> {
-    await mkdir(join(this.folder, contender), { recursive: true });
+    await makeFolder("--out", join(this.folder, contender));
     await writeImage(this.imageFile(contender, index), image, { format: "png", quality: 100 });
   }
 

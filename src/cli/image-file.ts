@@ -1,11 +1,12 @@
 /** Files that commands write: which format an image's name asks for, where a batch goes, and no half file left behind. */
 import { randomUUID } from "node:crypto";
-import { access, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, constants, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
 import type { ImageSize } from "../generate/types.js";
 import type { RgbImage } from "../metrics/image.js";
+import { makeFolders } from "../models/make-folders.js";
 
 /** Formats an image can be written in. */
 export type ImageFormat = "png" | "jpeg" | "webp";
@@ -81,7 +82,7 @@ export async function checkWritable(file: string): Promise<void> {
 /** Makes a folder, if need be with those above it. */
 export async function makeFolder(flag: string, folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     await access(folder, constants.W_OK);
   } catch (error) {
     throw new OptionError(`${flag} ${folder}: is no folder that can be written to (${errorCode(error)})`, {

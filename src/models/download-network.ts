@@ -1,9 +1,9 @@
 /** The networks of metrics, from their publishers' addresses into the folder of PyTorch's hub. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DownloadError } from "../errors.js";
 import { writingProblem, type Downloaded, type DownloadOptions } from "./download.js";
 import { hubError, refusal, type HubAccess } from "./hub-files.js";
+import { makeFolders } from "./make-folders.js";
 import { lookAt } from "./paths.js";
 import { NETWORKS, torchHubFolder, type NetworkName, type PublishedFile } from "./published-files.js";
 import { transfer, type RemoteFile } from "./transfer.js";
@@ -27,7 +27,7 @@ export async function downloadNetwork(
   const total = sizes.reduce((sum, size) => sum + size, 0);
   let received = 0;
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     for (const [i, { name, address, sha256 }] of files.entries()) {
       const file = { path: name, address, size: sizes[i]!, checksum: { algorithm: "sha256" as const, hex: sha256 } };
       const before = received;

@@ -1,10 +1,11 @@
 /** A published model from the Hugging Face Hub into the cache that all of Hugging Face's tools share. */
-import { link, mkdir, rm, statfs, symlink, writeFile } from "node:fs/promises";
+import { link, rm, statfs, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { DownloadError } from "../errors.js";
 import { FLAN_T5_XL, FLAN_T5_XL_NAME, publishedModel, publishedNames, type HubFiles } from "./catalogue.js";
 import { repoFolder, REVISION } from "./hub-cache.js";
 import { contentAddress, hubAccess, listHubFiles, type HubFile } from "./hub-files.js";
+import { makeFolders } from "./make-folders.js";
 import { lookAt } from "./paths.js";
 import { partialPath, transfer, type TransferOptions } from "./transfer.js";
 
@@ -102,7 +103,7 @@ async function requireSpace(files: readonly HubFile[]): Promise<void> {
   let missing = 0;
   for (const file of files) missing += await missingBytes(file);
   const folder = dirname(blobPath(first));
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
   if (missing <= free) return;
@@ -126,11 +127,11 @@ function gibibytes(bytes: number): string {
 /** Content into `blobs`, and a link to it under its name. */
 async function fetchInto(file: HubFile, options: TransferOptions): Promise<void> {
   const blob = blobPath(file);
-  await mkdir(dirname(blob), { recursive: true });
+  await makeFolders(dirname(blob));
   const address = contentAddress(file, options.access);
   if (!(await lookAt(blob))) await transfer({ ...file, address }, blob, options);
   const name = join(repoFolder(file.repo), "snapshots", file.commit, file.path);
-  await mkdir(dirname(name), { recursive: true });
+  await makeFolders(dirname(name));
   await rm(name, { force: true });
   try {
     await symlink(relative(dirname(name), blob), name);
@@ -143,6 +144,6 @@ async function fetchInto(file: HubFile, options: TransferOptions): Promise<void>
 
 async function writeRef({ repo, commit }: HubFile): Promise<void> {
   const refs = join(repoFolder(repo), "refs");
-  await mkdir(refs, { recursive: true });
+  await makeFolders(refs);
   await writeFile(join(refs, REVISION), commit);
 }

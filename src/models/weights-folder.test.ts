@@ -199,6 +199,13 @@ it("says in one line where weights cannot be kept, and what to do", () =>
     expect(await readdir(folder)).toEqual(["file"]);
   }));
 
+it.runIf(process.platform === "linux")("says so of a folder in which none can be made", async () => {
+  const store = new WeightsFolder({ folder: "/proc/nope/weights", limit: 2 ** 20 });
+  await expect(store.keep("a", 1, () => Promise.resolve(bytes(1, 1)))).rejects.toThrow(
+    /^\/proc\/nope\/weights: weights cannot be kept there \(ENOENT\)/,
+  );
+});
+
 it("passes on what goes wrong while weights are made, and keeps nothing of it", () =>
   inTemporaryFolder(async (folder) => {
     const store = new WeightsFolder({ folder, limit: 2 ** 20 });

@@ -8,11 +8,12 @@
  * disk and renamed, so that it is never half there. One that is damaged all the same is made anew.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { lstat, mkdir, open, readdir, realpath, rename, rm, utimes, type FileHandle } from "node:fs/promises";
+import { lstat, open, readdir, realpath, rename, rm, utimes, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { OptionError } from "../errors.js";
 import type { KeptWeights, WeightsStore } from "../graph/externals.js";
 import { userCache, variable } from "./environment.js";
+import { makeFolders } from "./make-folders.js";
 
 /** Names the folder; default: `scalekv` in `XDG_CACHE_HOME` or `~/.cache`. */
 export const FOLDER_VARIABLE = "SCALEKV_CACHE";
@@ -94,7 +95,7 @@ export class WeightsFolder implements WeightsStore {
   private async prepared(): Promise<string> {
     const { folder } = this.options;
     return this.explained(async () => {
-      await mkdir(folder, { recursive: true });
+      await makeFolders(folder);
       return realpath(folder);
     });
   }

@@ -1,7 +1,8 @@
 /** A run's files in a folder on disk (Node only). Any number of processes may use one folder. */
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { link, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { SamplingError } from "../errors.js";
+import { makeFolders } from "../models/make-folders.js";
 import { isAbandoned, isPart, partName } from "./part-files.js";
 import type { Store, StoredFile } from "./store.js";
 
@@ -32,7 +33,7 @@ export class FolderStore implements Store {
   async append(path: string, lines: string): Promise<void> {
     const file = this.at(path);
     await this.refusable(path, "written", async () => {
-      await mkdir(dirname(file), { recursive: true });
+      await makeFolders(dirname(file));
       await writeDurably(file, "a", lines);
     });
   }
@@ -84,7 +85,7 @@ export class FolderStore implements Store {
     const file = this.at(path);
     const part = join(dirname(file), partName());
     return this.refusable(path, "written", async () => {
-      await mkdir(dirname(file), { recursive: true });
+      await makeFolders(dirname(file));
       try {
         await writeDurably(part, "wx", bytes);
         const done = await finish(part, file);
