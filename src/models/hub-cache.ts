@@ -5,13 +5,25 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getHFHubCachePath, getRepoFolderName } from "@huggingface/hub";
+import { withoutHome } from "./environment.js";
 
 /** The branch that is looked up. */
 export const REVISION = "main";
 
-/** The folder of a repository. The cache's root: `HF_HUB_CACHE`, `HF_HOME`, or `~/.cache/huggingface/hub`. */
+/**
+ * The folder of a repository. The cache's root: `HF_HUB_CACHE`, `HF_HOME`, or `~/.cache/huggingface/hub`; no home for the
+ * latter is an `OptionError`.
+ */
 export function repoFolder(repo: string): string {
-  return join(getHFHubCachePath(), getRepoFolderName({ type: "model", name: repo }));
+  return join(root(), getRepoFolderName({ type: "model", name: repo }));
+}
+
+function root(): string {
+  try {
+    return getHFHubCachePath();
+  } catch (error) {
+    throw withoutHome("HF_HOME", error);
+  }
 }
 
 /** The folder of the snapshot that `main` points to; undefined where nothing of the repository was downloaded. */

@@ -54,7 +54,7 @@ export function networkNamed(name: string): NetworkName | undefined {
 
 /** The folder of PyTorch's hub: `TORCH_HOME`, or `torch` in the user's cache. */
 export function torchHubFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const torch = variable("TORCH_HOME", environment) ?? join(userCache(environment), "torch");
+  const torch = variable("TORCH_HOME", environment) ?? join(userCache("TORCH_HOME", environment), "torch");
   return join(torch, "hub", "checkpoints");
 }
 

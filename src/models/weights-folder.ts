@@ -45,7 +45,7 @@ export interface WeightsFolderOptions {
 
 /** The folder and the limit that the environment names. A limit that is no size is an {@link OptionError}. */
 export function weightsFolderOptions(environment = process.env): WeightsFolderOptions {
-  const cache = variable(FOLDER_VARIABLE, environment) ?? join(userCache(environment), "scalekv");
+  const cache = variable(FOLDER_VARIABLE, environment) ?? join(userCache(FOLDER_VARIABLE, environment), "scalekv");
   const folder = join(cache, "weights");
   const wanted = variable(LIMIT_VARIABLE, environment);
   return { folder, limit: wanted === undefined ? DEFAULT_LIMIT : parseLimit(wanted) };
