@@ -1,6 +1,9 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { Command } from "commander";
-import { describe, expect, it } from "vitest";
-import { addDrawFlags, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
+import { describe, expect, it, vi } from "vitest";
+import { inTemporaryFolder } from "../../test/support/temporary.js";
+import { addDrawFlags, checkWeightsCache, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
 
 /** The flags as a command would see them. */
 function parse(...args: string[]): DrawFlags {
@@ -37,6 +40,32 @@ describe("drawing flags", () => {
     expect((await pipelineOptions(parse("--weights", "q8"))).weightsCache).toBeUndefined();
     expect((await pipelineOptions(parse("--no-weights-cache"))).weightsCache).toBe(false);
   });
+
+  it("refuses a place or a limit for kept weights that cannot be, where they would be kept", () =>
+    inTemporaryFolder(async (folder) => {
+      const check = (...args: string[]): Promise<void> => checkWeightsCache(parse(...args));
+      try {
+        vi.stubEnv("SCALEKV_CACHE", join(folder, "cache"));
+        vi.stubEnv("SCALEKV_CACHE_LIMIT", "12");
+        for (const type of ["q8", "q4", "w8a8"]) {
+          await expect(check("--weights", type)).rejects.toThrow("SCALEKV_CACHE_LIMIT 12: not a size");
+        }
+        for (const type of ["fp32", "fp16"]) await check("--weights", type);
+        await check();
+        await check("--weights", "q8", "--no-weights-cache");
+        vi.stubEnv("SCALEKV_CACHE_LIMIT", "0");
+        await check("--weights", "q8");
+        expect(await readdir(folder)).toEqual([]);
+        vi.stubEnv("SCALEKV_CACHE_LIMIT", "");
+        await check("--weights", "q8");
+        vi.stubEnv("SCALEKV_CACHE", "/dev/null");
+        await expect(check("--weights", "q8")).rejects.toThrow(
+          "/dev/null/weights: weights cannot be kept there (ENOTDIR)",
+        );
+      } finally {
+        vi.unstubAllEnvs();
+      }
+    }));
 
   it("passes every loading flag on", async () => {
     const flags = parse("--device", "webgpu", "--vae", "v.pth", "--text-encoder", "t5", "--threads", "2");

@@ -14,6 +14,7 @@ import {
   type PipelineOptions,
   type PixelClass,
 } from "../generate/types.js";
+import { WeightsFolder } from "../models/weights-folder.js";
 import { parseInteger, parseNumber, parsePerScale, parseSize, type Range } from "./numbers.js";
 
 /** What the flags of {@link addDrawFlags} leave in commander's hands. */
@@ -169,6 +170,12 @@ export async function pipelineOptions(flags: DrawFlags): Promise<PipelineOptions
     storage,
   };
   return { ...parts, cache };
+}
+
+/** Refuses a place or a limit for kept weights that cannot be, where they would be kept. @throws OptionError */
+export async function checkWeightsCache({ weights = "fp32", weightsCache }: DrawFlags): Promise<void> {
+  if (weightsCache === false || weights === "fp32" || weights === "fp16") return;
+  await new WeightsFolder().check();
 }
 
 /** What `--calibration` and `--no-calibration` say, as the library takes it. */

@@ -12,7 +12,14 @@ import { DECIBELS, FOLLOWED, plotSvg } from "../evaluation/plot.js";
 import type { Pipeline } from "../generate/types.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
 import { readPrompts } from "../sampling/prompt-sets/read.js";
-import { addImageFlags, deviceOption, drawOptions, readCalibration, type DrawFlags } from "./draw-flags.js";
+import {
+  addImageFlags,
+  checkWeightsCache,
+  deviceOption,
+  drawOptions,
+  readCalibration,
+  type DrawFlags,
+} from "./draw-flags.js";
 import { calibrationHash, lookAtModel, settleCache } from "./evaluated-model.js";
 import { EvaluationFolder } from "./evaluation-folder.js";
 import { formatSummaries, markdownSummaries } from "./evaluation-report.js";
@@ -98,6 +105,7 @@ function parseStorages(text: string): StorageType[] {
 
 async function evaluateCaches(flags: EvalCacheFlags, load: () => Promise<Pipeline>): Promise<void> {
   const { out, limit, json, model, weights, policies } = flags;
+  await checkWeightsCache(flags);
   const prompts = await readPrompts(flags.prompts, { limit });
   const calibration = await readCalibration(flags.calibration);
   const { seed = 0, ...drawing } = drawOptions(flags);

@@ -11,7 +11,7 @@ import type { Checked, Checker } from "../evaluation/prompt-following/checker.js
 import type { Pipeline } from "../generate/types.js";
 import { readPicture } from "../metrics/pairs.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
-import { addDrawFlags, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
+import { addDrawFlags, checkWeightsCache, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
 import { lookAtModel, settleCache } from "./evaluated-model.js";
 import { EvaluationFolder } from "./evaluation-folder.js";
 import { makeFolder } from "./image-file.js";
@@ -103,6 +103,7 @@ async function drawAll(
 ): Promise<AskedPicture[]> {
   const { model, batch, out } = flags;
   const options = await pipelineOptions(flags);
+  await checkWeightsCache(flags);
   const prompts = asked.map(({ prompt }) => prompt);
   const { seed = 0, ...drawing } = drawOptions(flags);
   if (typeof seed !== "number") throw new OptionError("--seed: one number, the first prompt's seed");

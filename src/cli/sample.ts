@@ -10,7 +10,7 @@ import { sample, type SampleProgress, type SampleReport, type SampleTask } from 
 import type { Store } from "../sampling/store.js";
 import type { PromptSet } from "../sampling/task.js";
 import { parseShard, shiftSeeds } from "../sampling/task-list.js";
-import { addDrawFlags, drawOptions, pipelineOptions } from "./draw-flags.js";
+import { addDrawFlags, checkWeightsCache, drawOptions, pipelineOptions } from "./draw-flags.js";
 import { makeFolder } from "./image-file.js";
 import { Incomplete } from "./incomplete.js";
 import { Interrupted, interruptible } from "./interrupt.js";
@@ -56,6 +56,8 @@ export function sampleCommand(): Command {
 async function sampleFolders(flags: SampleFlags): Promise<void> {
   const { out, json, pair } = flags;
   const options = await pipelineOptions(flags);
+  // With a queue they are kept where its workers run.
+  if (flags.queue === undefined) await checkWeightsCache(flags);
   const prompts = await promptsOf(flags);
   // All are checked before any is begun, and all begun before any is drawn, so that a refusal comes at once.
   const plans: Planned[] = [];

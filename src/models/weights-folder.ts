@@ -88,6 +88,11 @@ export class WeightsFolder implements WeightsStore {
     return { path, offset: HEADER_BYTES };
   }
 
+  /** Makes the folder, so that one that cannot be made, or a limit that is no size, is refused before any work is done. */
+  async check(): Promise<void> {
+    if (this.options.limit > 0) await this.prepared();
+  }
+
   private get options(): WeightsFolderOptions {
     return this.chosen ?? weightsFolderOptions();
   }

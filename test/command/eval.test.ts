@@ -1,7 +1,7 @@
 /** `scalekv eval cache`, from prompts to a table. */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Summary } from "../../src/evaluation/outcomes.js";
 import { psnr } from "../../src/index.js";
 import { scalekv } from "../support/command.js";
@@ -104,4 +104,21 @@ describe("scalekv eval cache", () => {
       expect(await readdir(folder)).toEqual(["prompts.txt"]);
     }),
   );
+
+  it("begins no folder where weights cannot be kept", () =>
+    inTemporaryFolder(async (folder) => {
+      const prompts = join(folder, "prompts.txt");
+      await writeFile(prompts, "a red fox\n");
+      const flags = ["--prompts", prompts, "--out", join(folder, "out"), "--model", "tiny", "--weights", "q8"];
+      vi.stubEnv("SCALEKV_CACHE_LIMIT", "12");
+      try {
+        expect(await scalekv("eval", "cache", ...flags)).toMatchObject({
+          code: 2,
+          stderr: "scalekv: SCALEKV_CACHE_LIMIT 12: not a size, such as 512MiB or 16GiB\n",
+        });
+      } finally {
+        vi.unstubAllEnvs();
+      }
+      expect(await readdir(folder)).toEqual(["prompts.txt"]);
+    }));
 });

@@ -3,7 +3,7 @@ import { appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { SampleReport } from "../../src/sampling/sample.js";
 import { scalekv, startScalekv, type Finished } from "../support/command.js";
 import { lasting, ledgerLines, until } from "../support/sampling.js";
@@ -115,6 +115,17 @@ describe("scalekv sample", { timeout: 240_000 }, () => {
   ])("refuses %j with one line, and makes no folder", async (flags, line) => {
     expect(refusal(await scalekv(...sample(at("never"), ...flags)))).toBe(line);
     expect(await readdir(folder)).not.toContain("never");
+  });
+
+  it("begins no folder where weights cannot be kept", async () => {
+    vi.stubEnv("SCALEKV_CACHE", "/dev/null");
+    try {
+      const line = refusal(await scalekv(...sample(at("unkept"), "--weights", "q8")));
+      expect(line).toContain("/dev/null/weights: weights cannot be kept there (ENOTDIR)");
+    } finally {
+      vi.unstubAllEnvs();
+    }
+    expect(await readdir(folder)).not.toContain("unkept");
   });
 
   it("draws pairs that score takes as they are", async () => {
