@@ -54,6 +54,21 @@ it("takes every value to the nearest level of its block, signs and zeros exactly
     { numRuns: 60 },
   ));
 
+it.each<LevelBits>([8, 4])(
+  "cuts a matrix in %d bits that is read in several parts as its rows by themselves",
+  async (bits) => {
+    // More rows than are read at once, each unlike all others, and columns for a full block and a part of one.
+    const [rows, columns] = [520, 40];
+    const values = Array.from(noise(rows * columns, 3));
+    const whole = await widened(inBlocks(storedTensor("w", { shape: [rows, columns], values }), bits, 32));
+    expect(whole).toHaveLength(rows);
+    for (const row of [0, 1, 7, 511, 512, 513, 519]) {
+      const own = { shape: [1, columns], values: values.slice(row * columns, (row + 1) * columns) };
+      expect([row, whole[row]]).toEqual([row, (await widened(inBlocks(storedTensor("w", own), bits, 32)))[0]]);
+    }
+  },
+);
+
 it.each([
   [8, NaN],
   [4, NaN],
