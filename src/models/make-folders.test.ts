@@ -1,3 +1,4 @@
+import type * as FileSystem from "node:fs/promises";
 import { mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
@@ -34,13 +35,13 @@ it("rejects with what the system says where a file is in the way", () =>
 
 it("gives up where the system says that a folder which is there is not", () =>
   inTemporaryFolder(async (folder) => {
-    const real = vi.mocked(mkdir).getMockImplementation()!;
+    const system = await vi.importActual<typeof FileSystem>("node:fs/promises");
     const nope = join(folder, "nope");
     // As in /proc, which only Linux has.
     vi.mocked(mkdir).mockImplementation(async (path, options) => {
       if (String(path).startsWith(nope)) throw Object.assign(new Error(`ENOENT: ${String(path)}`), { code: "ENOENT" });
-      return real(path, options);
+      return system.mkdir(path, options);
     });
     await expect(makeFolders(join(nope, "weights"))).rejects.toThrow(`ENOENT: ${nope}`);
-    vi.mocked(mkdir).mockImplementation(real);
+    vi.mocked(mkdir).mockImplementation(system.mkdir);
   }));
