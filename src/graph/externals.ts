@@ -35,7 +35,7 @@ const STORED_TYPES: Readonly<Record<DType, ElementType>> = {
 
 /**
  * Keeps what was made of weights for the next time. Whoever asks names it by an `identity`: equal ones stand for equal
- * bytes. What is not there, or damaged, is made by `make`.
+ * bytes. What is not there, or found damaged, is made by `make`.
  */
 export interface WeightsStore {
   /** The file that holds the `size` bytes, from `offset` on; undefined, and nothing made, where the store has no room. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rm, stat, truncate, unlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, truncate, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { inTemporaryFolder } from "../../test/support/temporary.js";
@@ -40,6 +40,7 @@ it.each<[string, (path: string) => Promise<void>]>([
   ["too short", (path) => truncate(path, page + 99)],
   ["empty", (path) => truncate(path, 0)],
   ["of another header", async (path) => writeFile(path, bytes(page + 100, 1))],
+  ["zero behind its header", async (path) => writeFile(path, (await readFile(path)).fill(0, page))],
 ])("makes a file that is %s anew", (_, damage) =>
   inTemporaryFolder(async (folder) => {
     const store = new WeightsFolder({ folder, limit: 2 ** 20 });
@@ -197,6 +198,16 @@ it("says in one line where weights cannot be kept, and what to do", () =>
       `${file}/weights: weights cannot be kept there (ENOTDIR); SCALEKV_CACHE names another place, --no-weights-cache goes without`,
     );
     expect(await readdir(folder)).toEqual(["file"]);
+  }));
+
+it("says in one line that a file could not be written, and leaves nothing of it", () =>
+  inTemporaryFolder(async (folder) => {
+    vi.mocked(rename).mockRejectedValueOnce(Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }));
+    const store = new WeightsFolder({ folder, limit: 2 ** 20 });
+    await expect(store.keep("a", 1, () => Promise.resolve(bytes(1, 1)))).rejects.toThrow(
+      `${folder}: weights cannot be kept there (ENOSPC); SCALEKV_CACHE names another place`,
+    );
+    expect(await readdir(folder)).toEqual([]);
   }));
 
 it.runIf(process.platform === "linux")("says so of a folder in which none can be made", async () => {

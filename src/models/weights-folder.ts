@@ -3,17 +3,14 @@
  * that loading does, and a file is mapped where a copy in memory would be read. One file for each graph, named by a hash of
  * all that its bytes depend on. Files that were not used for the longest time make room for new ones; those of the last
  * minutes stay, as a process may be about to map them, and what has no room beside them is not kept.
- *
- * A file begins with a header that says how long it must be and what it is; it is written under another name, forced to the
- * disk and renamed, so that it is never half there. One that is damaged all the same is made anew.
  */
-import { createHash, randomUUID } from "node:crypto";
-import { lstat, open, readdir, realpath, rename, rm, utimes, type FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, readdir, realpath, rm, utimes } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { OptionError } from "../errors.js";
 import type { KeptWeights, WeightsStore } from "../graph/externals.js";
 import { userCache, variable } from "./environment.js";
 import { makeFolders } from "./make-folders.js";
+import { HEADER_BYTES, ignoreMissing, isWhole, weightsFileKind, weightsFileName, writeWhole } from "./weights-file.js";
 
 /** Names the folder; default: `scalekv` in `XDG_CACHE_HOME` or `~/.cache`. */
 export const FOLDER_VARIABLE = "SCALEKV_CACHE";
@@ -24,13 +21,6 @@ export const LIMIT_VARIABLE = "SCALEKV_CACHE_LIMIT";
 const DEFAULT_LIMIT = 16 * 2 ** 30;
 const UNITS: Readonly<Record<string, number>> = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
-/** The header's bytes: a page, so that weights begin where files are mapped best. */
-const HEADER_BYTES = 4096;
-const MAGIC = "scalekv weights 1";
-const SUFFIX = ".weights";
-const UNDER_WAY = ".part";
-/** Names of ours, those of files under way with what follows the suffix; whatever else lies in the folder is somebody else's. */
-const OURS = /^[0-9a-f]{64}\.weights(?:\.[0-9a-f-]{36}\.part)?$/;
 /** A file under way that is older than this many milliseconds was left behind by a process that died. */
 const ABANDONED = 3_600_000;
 /** Milliseconds in which a file stays after it was handed out: more than any session takes to map it. */
@@ -78,11 +68,11 @@ export class WeightsFolder implements WeightsStore {
     await (this.tidied ??= this.explained(() => makeRoom(this.options.folder, limit)));
     if (room < 0) return undefined;
     const folder = await this.prepared();
-    const hash = createHash("sha256").update(identity).digest("hex");
-    const path = join(folder, hash + SUFFIX);
-    if (!(await this.explained(() => isUsable(path, hash, size)))) {
+    const path = join(folder, weightsFileName(identity));
+    if (!(await this.explained(() => isUsable(path, size)))) {
       if (!(await this.explained(() => makeRoom(folder, room, { path, inUse: this.handedOut })))) return undefined;
-      await this.write(path, header(hash, size), await make());
+      const data = await make();
+      await this.explained(() => writeWhole(path, data));
     }
     this.handedOut.add(path);
     return { path, offset: HEADER_BYTES };
@@ -105,18 +95,6 @@ export class WeightsFolder implements WeightsStore {
     });
   }
 
-  private async write(path: string, head: Uint8Array, data: Uint8Array): Promise<void> {
-    const temporary = `${path}.${randomUUID()}${UNDER_WAY}`;
-    await this.explained(async () => {
-      try {
-        await writeAll(temporary, [head, data]);
-        await rename(temporary, path);
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    });
-  }
-
   /** Errors of the system in one line that says what to do. */
   private async explained<T>(work: () => Promise<T>): Promise<T> {
     try {
@@ -131,43 +109,12 @@ export class WeightsFolder implements WeightsStore {
   }
 }
 
-/** What the file of an identity begins with: a line for people, what it must be, and a checksum of both. */
-function header(hash: string, size: number): Uint8Array {
-  const said = `${MAGIC}\n${hash}\n${size}\n`;
-  const bytes = new Uint8Array(HEADER_BYTES);
-  bytes.set(new TextEncoder().encode(said + createHash("sha256").update(said).digest("hex")));
-  return bytes;
-}
-
 /** Whether a file is there and whole; if so, nobody removes it in the next minutes. */
-async function isUsable(path: string, hash: string, size: number): Promise<boolean> {
+async function isUsable(path: string, size: number): Promise<boolean> {
   // First the time, so that whoever makes room sees it before the file is found; another user's cannot be set.
   const now = new Date();
   await utimes(path, now, now).catch(() => undefined);
-  return isWhole(path, hash, size);
-}
-
-/** Whether a file is there, as long as it must be, and begins with the right header. */
-async function isWhole(path: string, hash: string, size: number): Promise<boolean> {
-  const file = await open(path).catch(ignoreMissing);
-  if (!file) return false;
-  try {
-    if ((await file.stat()).size !== HEADER_BYTES + size) return false;
-    const { buffer } = await file.read(new Uint8Array(HEADER_BYTES), 0, HEADER_BYTES, 0);
-    return Buffer.compare(buffer, header(hash, size)) === 0;
-  } finally {
-    await file.close();
-  }
-}
-
-async function writeAll(path: string, parts: readonly Uint8Array[]): Promise<void> {
-  const file: FileHandle = await open(path, "wx");
-  try {
-    for (const part of parts) await file.writeFile(part);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  return isWhole(path, size);
 }
 
 /**
@@ -180,11 +127,11 @@ async function makeRoom(
   { path, inUse }: { readonly path?: string; readonly inUse?: ReadonlySet<string> } = {},
 ): Promise<boolean> {
   const names = (await readdir(folder).catch(ignoreMissing)) ?? [];
-  const files = await Promise.all(names.filter((name) => OURS.test(name)).map((name) => described(join(folder, name))));
+  const files = await Promise.all(names.filter(weightsFileKind).map((name) => described(join(folder, name))));
   const others = files.flatMap((file) => file ?? []).filter((file) => file.path !== path);
   let bytes = others.reduce((sum, { size }) => sum + size, 0);
   for (const file of others.toSorted((a, b) => a.used - b.used)) {
-    const wanted = bytes > room || file.path.endsWith(UNDER_WAY);
+    const wanted = bytes > room || isUnderWay(file.path);
     if (wanted && !inUse?.has(file.path) && (await removeUnused(file.path))) bytes -= file.size;
   }
   return bytes <= room;
@@ -194,7 +141,7 @@ async function makeRoom(
 async function removeUnused(path: string): Promise<boolean> {
   // Looked at again: another process may have been handed it since.
   const file = await described(path);
-  const grace = path.endsWith(UNDER_WAY) ? ABANDONED : IN_USE;
+  const grace = isUnderWay(path) ? ABANDONED : IN_USE;
   // A time far ahead is a clock's mistake and holds nothing back.
   if (!file) return true;
   if (Math.abs(Date.now() - file.used) < grace) return false;
@@ -202,12 +149,12 @@ async function removeUnused(path: string): Promise<boolean> {
   return true;
 }
 
+function isUnderWay(path: string): boolean {
+  return weightsFileKind(basename(path)) === "under way";
+}
+
 /** A file's size and when it was last of use; undefined for what is no file, and if another process was faster to remove it. */
 async function described(path: string): Promise<{ path: string; size: number; used: number } | undefined> {
   const found = await lstat(path).catch(ignoreMissing);
   return found?.isFile() ? { path, size: found.size, used: found.mtimeMs } : undefined;
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 }
