@@ -1,21 +1,14 @@
 /** A generation counted by formula: what every part of every stage has to do. */
 import type { Plan } from "../cache/policy.js";
-import type { StorageType } from "../cache/storage.js";
+import { fineTokens, type StorageType } from "../cache/storage.js";
 import type { WeightType } from "../graph/model.js";
 import type { VaeConfig } from "../models/bsq-vae/config.js";
 import type { InfinityConfig } from "../models/infinity/config.js";
 import { mapTokens, type ScaleSize } from "../models/infinity/schedule.js";
 import type { T5Config } from "../models/t5/config.js";
+import { cacheWork } from "./cache-work.js";
 import { decoderWork, textEncoderWork } from "./parts-work.js";
-import {
-  cacheWork,
-  codesWork,
-  conditioningWork,
-  embeddingWork,
-  headWork,
-  layerWork,
-  samplingWork,
-} from "./transformer-work.js";
+import { codesWork, conditioningWork, embeddingWork, headWork, layerWork, samplingWork } from "./transformer-work.js";
 import { times, together, type Work } from "./work.js";
 
 /** A call of the pipeline, as far as its work depends on it. */
@@ -33,6 +26,8 @@ export interface CountedRun {
   readonly plan: Plan;
   readonly weights: WeightType;
   readonly storage: StorageType;
+  /** The layers take tokens that stand for several. */
+  readonly merging: boolean;
 }
 
 /** The work of one stage, by part. */
@@ -57,15 +52,15 @@ export function countRun(run: CountedRun): StageWork[] {
 }
 
 function scaleParts(run: CountedRun, scale: number): Record<string, Work> {
-  const { infinity, maps, texts, guided, plan, weights, storage } = run;
+  const { infinity, maps, texts, guided, plan, weights, storage, merging } = run;
   const images = texts.length;
   const rows = guided ? 2 * images : images;
   const tokens = mapTokens(maps[scale]!);
   const lengths = plan.lengths[scale - 1] ?? [0];
-  const past = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
-  const read = rowTexts(run);
-  const text = read.reduce((sum, length) => sum + length, 0) / read.length;
-  const layer = layerWork(infinity, { rows, tokens, past, text, weights, storage });
+  const [past, fine] = [mean(lengths), mean(lengths.map(fineTokens))];
+  const text = mean(rowTexts(run));
+  const layer = layerWork(infinity, { rows, tokens, past, fine, text, weights, storage, merging });
+  const cache = { plan, rows, storage, merging };
   const summed = images * infinity.bits * mapTokens(maps.at(-1)!);
   const layers = Object.entries(layer).map(([part, work]) => [part, times(infinity.depth, work)] as const);
   return {
@@ -73,11 +68,15 @@ function scaleParts(run: CountedRun, scale: number): Record<string, Work> {
       ? { conditioning: conditioning(run) }
       : { embedding: embeddingWork(infinity, rows, tokens, summed) }),
     ...Object.fromEntries(layers),
-    ...(scale < maps.length - 1 ? { cache: cacheWork(infinity, plan, rows, scale, storage) } : {}),
+    ...(scale < maps.length - 1 ? { cache: cacheWork(infinity, cache, scale) } : {}),
     head: headWork(infinity, rows, tokens),
     sampling: samplingWork(infinity, rows, images, tokens),
     codes: codesWork(summed),
   };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Tokens of the text that each row reads; the learned unconditional one is as long as the text beside it. */

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { choosePolicy } from "../cache/registry.js";
+import { choosePolicy, isMerging } from "../cache/registry.js";
 import { pipeline } from "../generate/pipeline.js";
 import { policyTask } from "../generate/policy-task.js";
 import { resolveSettings } from "../generate/settings.js";
@@ -125,6 +125,7 @@ async function countWith(
   const tokens = (text: string): number => tokenizer.encode(text, config.textLength).length;
   return {
     ...{ infinity: config, vae: vae.config, t5: textEncoder.config, maps, weights, storage },
+    merging: isMerging(cache),
     guided: settings.guided,
     texts: prompts.map((prompt) => tokens(drawing.positivePrompt ? withPositivePrompt(prompt) : prompt)),
     negative: drawing.negative === undefined ? undefined : tokens(drawing.negative),

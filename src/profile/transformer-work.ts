@@ -1,11 +1,11 @@
 /** What the Infinity transformer has to do, by formula; shapes as in `models/infinity`. */
-import { bytesPerToken, type StorageType } from "../cache/storage.js";
-import type { Eviction, Plan } from "../cache/policy.js";
+import { bytesOfFine, bytesPerToken, type StorageType } from "../cache/storage.js";
 import type { WeightType } from "../graph/model.js";
 import { BLOCKS } from "../graph/quantize/blocks.js";
 import { conditioningWeights } from "../models/infinity/conditioning.js";
 import type { InfinityConfig } from "../models/infinity/config.js";
 import type { LAYER_PARTS } from "../models/infinity/layer.js";
+import { basisOperations } from "./cache-work.js";
 import { FLOAT, product, type Work } from "./work.js";
 
 /** Bytes that an element of a large matrix takes: in blocks, with its share of the block's scale (of a row's, it is next to nothing). */
@@ -25,10 +25,14 @@ export interface LayerTask {
   readonly tokens: number;
   /** Cached tokens; the mean over the layers or heads, as all counts are proportional to it. */
   readonly past: number;
+  /** Those of them that int8 stores to a second byte, the same mean. */
+  readonly fine: number;
   /** Tokens of the text, the mean over the rows. */
   readonly text: number;
   readonly weights: WeightType;
   readonly storage: StorageType;
+  /** Cached tokens may stand for several. */
+  readonly merging: boolean;
 }
 
 /** Part of a layer, as its graph names them. */
@@ -36,18 +40,16 @@ export type LayerPart = (typeof LAYER_PARTS)[number];
 
 /** One layer at one scale, by part. Norms, modulation and rotation could be done in passing, so they count for nothing. */
 export function layerWork(config: InfinityConfig, task: LayerTask): Record<LayerPart, Work> {
-  const { width: C, heads, hidden } = config;
-  const { rows, tokens, past, text, weights, storage } = task;
+  const { width: C, hidden } = config;
+  const { rows, tokens, text, weights } = task;
   const all = rows * tokens;
   const state = FLOAT * all * C;
   const matrices = (elements: number): number => WEIGHT_BYTES[weights] * elements;
-  const cached = rows * past * bytesPerToken(storage, heads, C / heads);
   const textBytes = FLOAT * rows * text * 2 * C;
   return {
     // Queries, keys and values of the state, and the state of what was read.
     projections: { operations: { [weights]: product(all, C, 4 * C) }, bytes: matrices(4 * C * C) + 6 * state },
-    // Scores and what they weigh; in go queries, keys and values, out comes what was read.
-    attention: { operations: { fp32: 2 * product(all, C, past + tokens) }, bytes: cached + 4 * state },
+    attention: attentionWork(config, task),
     // The same with the text's keys and values, between two projections of the state.
     text: sum(
       { operations: { [weights]: product(all, C, 2 * C) }, bytes: matrices(2 * C * C) + 4 * state },
@@ -55,6 +57,20 @@ export function layerWork(config: InfinityConfig, task: LayerTask): Record<Layer
     ),
     mlp: { operations: { [weights]: product(all, C, 2 * hidden) }, bytes: matrices(2 * C * hidden) + 2 * state },
   };
+}
+
+/** Scores and what they weigh; in go queries, keys and values, out comes what was read. */
+function attentionWork({ width: C, heads }: InfinityConfig, task: LayerTask): Work {
+  const { rows, tokens, past, fine, storage, merging } = task;
+  const dim = C / heads;
+  const all = rows * tokens;
+  // Where tokens may stand for several, a channel more for each head brings that to the scores.
+  const asked = merging ? C + heads : C;
+  const products = product(all, asked, past + tokens) + product(all, C, past + tokens);
+  const widening = 2 * basisOperations({ rows, heads, dim, storage }, past);
+  const counts = merging ? FLOAT * heads * past : 0;
+  const cached = past * bytesPerToken(storage, heads, dim) + fine * bytesOfFine(storage, heads, dim) + counts;
+  return { operations: { fp32: products + widening }, bytes: rows * cached + 4 * FLOAT * all * C };
 }
 
 function sum(a: Work, b: Work): Work {
@@ -100,43 +116,4 @@ export function conditioningWork(config: InfinityConfig, type: WeightType, token
     operations: { ...big, fp32: (big.fp32 ?? 0) + small },
     bytes: WEIGHT_BYTES[weights] * (large + pooling) + FLOAT * vectors,
   };
-}
-
-/** What happens to the cache after a scale. */
-export function cacheWork(config: InfinityConfig, plan: Plan, rows: number, scale: number, storage: StorageType): Work {
-  const fresh = plan.fresh[scale] ?? 0;
-  const evictions = plan.evictions[scale] ?? [];
-  const heads = plan.headwise ? 1 : config.heads;
-  const slot = { rows, fresh, heads, dim: config.width / config.heads, storage };
-  let [operations, bytes] = [0, 0];
-  for (const [i, eviction] of evictions.entries()) {
-    const tokens = { past: plan.lengths[scale - 1]?.[i] ?? 0, kept: plan.lengths[scale]![i]! };
-    const work = evictionWork(eviction, { ...slot, ...tokens });
-    operations += work.operations;
-    bytes += work.bytes;
-  }
-  return { operations: operations > 0 ? { fp32: operations } : {}, bytes };
-}
-
-interface SlotTask {
-  readonly rows: number;
-  readonly heads: number;
-  readonly dim: number;
-  readonly storage: StorageType;
-  readonly past: number;
-  readonly fresh: number;
-  readonly kept: number;
-}
-
-/** float32 tokens that stay as they came are written in place by the layer; what is chosen is read and written. */
-function evictionWork(eviction: Eviction, task: SlotTask): { operations: number; bytes: number } {
-  const { rows, heads, dim, storage, past, fresh, kept } = task;
-  const stored = rows * bytesPerToken(storage, heads, dim);
-  const came = rows * bytesPerToken("fp32", heads, dim);
-  if (eviction.kind === "none") return { operations: 0, bytes: storage === "fp32" ? 0 : fresh * (came + stored) };
-  const moved = 2 * kept * stored;
-  if (eviction.kind === "fixed") return { operations: 0, bytes: moved };
-  // To be judged, the keys (half of a token) are read.
-  const judged = (past * stored + fresh * came) / 2;
-  return { operations: product(rows * eviction.observers.length, heads * dim, past + fresh), bytes: moved + judged };
 }
