@@ -5,6 +5,7 @@ import { ModelError } from "../errors.js";
 import type { CodeAccumulator } from "../models/bsq-vae/accumulator.js";
 import type { TextRows } from "../models/infinity/text.js";
 import type { Transformer } from "../models/infinity/transformer.js";
+import type { Clock } from "../runtime/clock.js";
 import type { Tensor } from "../runtime/tensor.js";
 import { drawScales, type Drawing } from "./draw-scales.js";
 import { resolveSettings } from "./settings.js";
@@ -84,6 +85,17 @@ describe("the loop over layers", () => {
     ["who is told what was kept", { onKept: later() }],
   ])("leaves no state where %s throws", async (_, given) => {
     expect(await statesLeft(given)).toBe(0);
+  });
+
+  it("takes the time of guidance by itself", async () => {
+    const parts: string[] = [];
+    const time: Clock = async (part, work) => {
+      parts.push(part);
+      return work();
+    };
+    await statesLeft({ time, onLayer: later() });
+    // Guidance is behind the last layer but one, which is the third.
+    expect(parts).toEqual(["layers", "guidance"]);
   });
 
   it("leaves no state where a layer fails", async () => {

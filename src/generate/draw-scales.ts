@@ -83,7 +83,8 @@ async function runLayers(drawing: Drawing, start: Tensor, scale: number, map: Sc
       const { y, kept } = await transformer.layer(layer, x, context);
       x = y;
       if (kept) drawing.onKept?.(scale, layer, kept);
-      if (guideAfter.has(layer) && guidance[scale] !== 1) x = await transformer.guide(x, guidance[scale]!);
+      const factor = guidance[scale]!;
+      if (guideAfter.has(layer) && factor !== 1) x = await time("guidance", () => transformer.guide(x, factor));
       drawing.onLayer?.(scale, layer);
     }
     return x;

@@ -190,7 +190,7 @@ export interface StageReport {
   readonly seconds: number;
   /**
    * Seconds of the stage's parts, where it has such: of a scale `embedding`, `layers`, `cache` (judging, choosing and
-   * moving tokens), `head`, `sampling` and `codes`, and of the first one `conditioning`.
+   * moving tokens), `guidance` (between layers), `head`, `sampling` and `codes`, and of the first one `conditioning`.
    */
   readonly parts?: Readonly<Record<string, number>> | undefined;
   /** Bytes the KV cache held at the stage's end, all layers and rows. */

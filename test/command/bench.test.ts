@@ -129,10 +129,22 @@ describe("scalekv bench generate", () => {
     });
   });
 
-  it("prints it as JSON, with parts that fill their stages, for a compressed cache and weights in 8 bits", async () => {
+  it("prints it as JSON, with parts that fill their stages, for a compressed cache, guided layers and weights in 8 bits", async () => {
     // Good as a name, too long for that of its temporary file: what was measured is printed all the same.
     const out = join(tmpdir(), `${"x".repeat(240)}.svg`);
-    const flags = ["--policy", "scalekv", "--budget", "60%", "--weights", "q8", "--json", "--out", out];
+    const flags = [
+      "--policy",
+      "scalekv",
+      "--budget",
+      "60%",
+      "--weights",
+      "q8",
+      "--guidance-layer",
+      "-1",
+      "--json",
+      "--out",
+      out,
+    ];
     const { code, stdout, stderr } = await scalekv(...tiny, ...flags);
     expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: ENAMETOOLONG\n` });
     const { report, profile, seconds } = JSON.parse(stdout) as Observed;
@@ -140,7 +152,11 @@ describe("scalekv bench generate", () => {
     expect(profile.stages.map(({ name }) => name)).toEqual(report.stages.map(({ name }) => name));
     for (const { seconds, parts } of profile.stages)
       expect(parts.reduce((sum, part) => sum + part.seconds, 0)).toBeCloseTo(seconds, 6);
-    const cache = profile.stages.flatMap(({ parts }) => parts.filter(({ name }) => name === "cache"));
+    const named = (part: string): (typeof profile.stages)[number]["parts"] =>
+      profile.stages.flatMap(({ parts }) => parts.filter(({ name }) => name === part));
+    const guidance = named("guidance");
+    expect(guidance.map(({ seconds }) => seconds > 0)).toEqual(report.stages.slice(1, -1).map(() => true));
+    const cache = named("cache");
     expect(cache.some(({ floorSeconds }) => floorSeconds > 0)).toBe(true);
     expect(profile.total.operations).toBeGreaterThan(1e9);
   });
