@@ -25,6 +25,14 @@ describe("interruptible", () => {
     expect(new Interrupted("SIGTERM").exitCode).toBe(143);
   });
 
+  it("rejects although the work had nothing left to do", async () => {
+    const late = interruptible(() => {
+      process.emit("SIGINT", "SIGINT");
+      return Promise.resolve(3);
+    });
+    await expect(late).rejects.toEqual(new Interrupted("SIGINT"));
+  });
+
   it("passes the work's own errors on", async () => {
     await expect(interruptible(() => Promise.reject(new RangeError("own")))).rejects.toThrow(RangeError);
   });

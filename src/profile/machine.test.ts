@@ -10,3 +10,14 @@ it("tries the products of a layer and its MLP in every type that is asked for, a
   expect(ceilings.operations).toMatchObject({ fp32: best, q4: 0 });
   expect(Math.min(...products.map(({ rate }) => rate), ceilings.bytes)).toBeGreaterThan(0);
 }, 60_000);
+
+it("stops before the next product once it is told to", async () => {
+  const controller = new AbortController();
+  // More products of this width than anyone would wait for.
+  const widths = new Array<number>(1000).fill(32);
+  const measuring = measureMachine({ threads: 1, widths, weights: ["fp32"], signal: controller.signal });
+  setTimeout(() => {
+    controller.abort(new Error("enough"));
+  }, 100);
+  await expect(measuring).rejects.toThrow("enough");
+}, 60_000);

@@ -21,6 +21,8 @@ export interface MachineOptions {
   readonly widths: readonly number[];
   /** How weights are held. Default: all ways that a processor has. */
   readonly weights?: readonly WeightType[] | undefined;
+  /** Stops it before the next measurement. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One product that was tried. */
@@ -55,12 +57,14 @@ const PASSES = { few: 8, many: 24 };
 /**
  * Measures; takes some two seconds for each width and weight type on two cores.
  *
- * @throws DeviceError where the processor adds up products of `w8a8` exactly in neither form (`runtime/probe.ts`)
+ * @throws DeviceError where the processor adds up products of `w8a8` exactly in neither form (`runtime/probe.ts`); the
+ *   signal's reason once it is aborted
  */
 export async function measureMachine({
   threads,
   widths,
   weights = CPU_WEIGHT_TYPES,
+  signal,
 }: MachineOptions): Promise<Machine> {
   const products: MeasuredProduct[] = [];
   for (const type of weights) {
@@ -71,10 +75,12 @@ export async function measureMachine({
         [width, 4 * width],
         [4 * width, width],
       ] as const) {
+        signal?.throwIfAborted();
         products.push(await measureProduct({ m: ROWS, k, n, weights: type }, target, threads));
       }
     }
   }
+  signal?.throwIfAborted();
   const best = (type: WeightType): number =>
     Math.max(0, ...products.filter((one) => one.weights === type).map(({ rate }) => rate));
   return { products, ceilings: { operations: byWeightType(best), bytes: await measureMoving(threads) } };
