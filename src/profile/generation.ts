@@ -1,6 +1,4 @@
 /** One generation under observation: drawn by the pipeline as any other, with ONNX Runtime's profiles switched on. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { choosePolicy, isMerging } from "../cache/registry.js";
 import { pipeline } from "../generate/pipeline.js";
@@ -19,6 +17,7 @@ import { countRun, type CountedRun } from "./count.js";
 import { measureMachine, type Machine } from "./machine.js";
 import { readProfiles } from "./operators.js";
 import { profileOf, type GenerationProfile } from "./profile.js";
+import { inProfileFolder } from "./profile-folder.js";
 
 /** What is drawn, and by which model. */
 export interface ObservedCall {
@@ -44,28 +43,27 @@ export interface ObservedGeneration {
 /**
  * Measures the machine before and after drawing, once by itself and once under observation, and tells where the time went.
  * The first of four draws counts for nothing: it finds files on disk and may cut weights, and is observed as well, since the
- * first profile scatters the heap, for which an observed draw took half as long again (docs/LOG.md, 2026-11-28). Nor does the
- * second, which loads the autoencoder for the third; the fourth is a pipeline's first again. On the CPU only: a device's
- * operators return before their work is done. Errors: those of the pipeline.
+ * first profile scatters the heap, for which an observed draw took half as long again (docs/LOG.md, 2026-11-28). It comes
+ * before the machine's measurement, so that what cannot be loaded is said at once. Nor does the second count, which loads the
+ * autoencoder for the third; the fourth is a pipeline's first again. On the CPU only: a device's operators return before
+ * their work is done. Errors: those of the pipeline, and an OptionError where there is no place for profiles.
  */
 export async function observeGeneration(call: ObservedCall): Promise<ObservedGeneration> {
   const counted = await countedRun(call);
   const { infinity, weights } = counted;
+  const { threads, signal } = call.loading;
   const types = [...new Set(["fp32", conditioningWeights(weights), weights] as const)];
-  const options = { threads: call.loading.threads, widths: [infinity.width], weights: types };
-  const before = await measureMachine(options);
-  const folder = await mkdtemp(join(tmpdir(), "scalekv-profile-"));
-  try {
+  const options = { threads, signal, widths: [infinity.width], weights: types };
+  return inProfileFolder(async (folder) => {
     const prefix = join(folder, "graph-");
     await draw(call, { profile: join(folder, "first-") });
+    const before = await measureMachine(options);
     const { seconds } = await draw(call, { times: 2 });
     const report = await draw(call, { profile: prefix });
     const graphs = await readProfiles(prefix);
     const machine = bestOf(before, await measureMachine(options));
     return { machine, report, seconds, profile: profileOf(report, graphs, countRun(counted), machine.ceilings) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** A machine with other work to do may be slower for a while: what counts is the better of two times. */

@@ -1,9 +1,9 @@
 /** `scalekv bench` as a user runs it. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { scalekv } from "../support/command.js";
+import { scalekv, startScalekvWith } from "../support/command.js";
 import { inTemporaryFolder } from "../support/temporary.js";
 
 /** One row of `bench memory --json`. */
@@ -166,10 +166,34 @@ describe("scalekv bench generate", () => {
     [["--out", "nowhere/profile.svg"], "nowhere/profile.svg: cannot be written: there is no folder nowhere"],
     [["--operators", "0"], "--operators 0: not a whole number from 1 to 1000"],
     [["--device", "webgpu"], "option '--device <name>' argument 'webgpu' is invalid. Allowed choices are cpu."],
+    [["--weights", "fp16"], /^weights fp16: not on cpu/],
     [["--model", "nothing"], /^nothing: neither a folder nor a model's name/],
   ])("ends with code 2 and one line: %j", async (args, line) => {
     const { code, stdout, stderr } = await scalekv("bench", "generate", ...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr.replace(/^scalekv: |\n$/g, "")).toMatch(line);
   });
+
+  it("refuses a place that takes no profiles before it draws anything", async () => {
+    const { finished } = startScalekvWith({ TMPDIR: "/nowhere" }, ...tiny);
+    const line = "scalekv: TMPDIR /nowhere: no folder can be made there: ENOENT\n";
+    expect(await finished).toEqual({ code: 2, stdout: "", stderr: line });
+  });
+
+  it("ends at once at a second Ctrl-C, its worker inside of ONNX Runtime, and leaves no profiles", () =>
+    inTemporaryFolder(async (folder) => {
+      // Its layers take long enough for the second to come before the first is seen to.
+      const args = ["bench", "generate", "a fox", "--model", "stickers", "--pixels", "1M"];
+      const { interrupt, finished } = startScalekvWith({ TMPDIR: folder }, ...args);
+      const profiles = async (): Promise<string[]> =>
+        (await readdir(folder, { recursive: true })).filter((name) => name.startsWith("scalekv-profile-"));
+      // The folder, and files of sessions in it.
+      await expect.poll(async () => (await profiles()).length, { timeout: 30_000 }).toBeGreaterThan(10);
+      interrupt();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      interrupt();
+      // Ended by the signal there is no code; an abort would say so.
+      expect(await finished).toEqual({ code: null, stdout: "", stderr: "" });
+      expect(await profiles()).toEqual([]);
+    }));
 });

@@ -24,7 +24,13 @@ export function scalekv(...args: string[]): Promise<Finished> {
 
 /** Starts `scalekv ARGS` from the repository's root; no terminal is attached. */
 export function startScalekv(...args: string[]): Running {
-  const child = spawn(process.execPath, ["scripts/scalekv.mjs", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  return startScalekvWith({}, ...args);
+}
+
+/** Starts it with further variables of the environment. */
+export function startScalekvWith(variables: Readonly<Record<string, string>>, ...args: string[]): Running {
+  const env = { ...process.env, ...variables };
+  const child = spawn(process.execPath, ["scripts/scalekv.mjs", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
