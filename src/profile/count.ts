@@ -9,7 +9,7 @@ import type { T5Config } from "../models/t5/config.js";
 import { cacheWork } from "./cache-work.js";
 import { decoderWork, textEncoderWork } from "./parts-work.js";
 import { codesWork, conditioningWork, embeddingWork, headWork, layerWork, samplingWork } from "./transformer-work.js";
-import { times, together, type Work } from "./work.js";
+import { times, type Work } from "./work.js";
 
 /** A call of the pipeline, as far as its work depends on it. */
 export interface CountedRun {
@@ -47,7 +47,7 @@ export function countRun(run: CountedRun): StageWork[] {
   return [
     { name: "text", parts: { "text encoder": textEncoderWork(t5, read) } },
     ...maps.map((_, scale) => ({ name: `scale ${scale + 1}`, parts: scaleParts(run, scale) })),
-    { name: "vae", parts: { vae: times(texts.length, decoderWork(vae, pixels)) } },
+    { name: "vae", parts: { vae: decoderWork(vae, pixels, texts.length) } },
   ];
 }
 
@@ -89,5 +89,5 @@ function conditioning(run: CountedRun): Work {
   const { infinity, texts, negative, weights } = run;
   const avoided = rowTexts(run).slice(texts.length);
   const all = [...texts, ...(negative === undefined ? new Set(avoided) : avoided)];
-  return together(all.map((tokens) => conditioningWork(infinity, weights, tokens)));
+  return conditioningWork(infinity, weights, all);
 }

@@ -17,9 +17,13 @@ export function textEncoderWork(config: T5Config, texts: readonly number[]): Wor
   return { operations: { fp32: layers * operations }, bytes: layers * (t5LayerBytes(config) + states) };
 }
 
-/** One image from codes [d, height, width]. */
-export function decoderWork(config: VaeConfig, { height, width }: { height: number; width: number }): Work {
-  let size = height * width;
+/** So many images, each from codes [d, height, width]. They are made one by one, but weights may be read for all at once. */
+export function decoderWork(
+  config: VaeConfig,
+  { height, width }: { height: number; width: number },
+  images: number,
+): Work {
+  let size = images * height * width;
   const steps = decoderSteps(config).map((step) => {
     const work = stepWork(step, size);
     if (step.size === "double") size *= 4;
@@ -29,7 +33,7 @@ export function decoderWork(config: VaeConfig, { height, width }: { height: numb
 }
 
 /**
- * One convolution over a map of `size` positions. Where it doubles the map, its kernel meets every small position twice
+ * One convolution over maps of `size` positions in all. Where it doubles a map, its kernel meets every small position twice
  * along each side, so that 2 × 2 sums of its weights do (`models/bsq-vae/graph.ts`).
  */
 function stepWork({ into, out, size: change, keep, adds }: Step, size: number): Work {

@@ -81,13 +81,15 @@ function sum(a: Work, b: Work): Work {
 /** From codes to the hidden state; the codes of all scales are read to be resized, `summed` numbers for the batch. */
 export function embeddingWork({ width, bits }: InfinityConfig, rows: number, tokens: number, summed: number): Work {
   const all = rows * tokens;
-  return { operations: { fp32: product(all, bits, width) }, bytes: FLOAT * (summed + all * (bits + width)) };
+  const bytes = FLOAT * (bits * width + summed + all * (bits + width));
+  return { operations: { fp32: product(all, bits, width) }, bytes };
 }
 
 /** From the hidden state to two logits a bit. */
 export function headWork({ width, bits }: InfinityConfig, rows: number, tokens: number): Work {
   const all = rows * tokens;
-  return { operations: { fp32: product(all, width, 2 * bits) }, bytes: FLOAT * all * (width + 2 * bits) };
+  const bytes = FLOAT * (width * 2 * bits + all * (width + 2 * bits));
+  return { operations: { fp32: product(all, width, 2 * bits) }, bytes };
 }
 
 /** Logits of all rows are read, a byte for each bit of each image is written. */
@@ -100,8 +102,11 @@ export function codesWork(summed: number): Work {
   return { operations: {}, bytes: 2 * FLOAT * summed };
 }
 
-/** What one text of `tokens` tokens means: pooled to a vector, its modulations, and keys and values for every layer. */
-export function conditioningWork(config: InfinityConfig, type: WeightType, tokens: number): Work {
+/**
+ * What texts of so many tokens mean: each pooled to a vector, its modulations, and keys and values for every layer. Every text
+ * passes by itself, but weights may be read for all of them at once.
+ */
+export function conditioningWork(config: InfinityConfig, type: WeightType, texts: readonly number[]): Work {
   const weights = conditioningWeights(type);
   const { width: C, depth, textChannels } = config;
   // Keys and values of every layer, and the two-layer MLP before them.
@@ -109,11 +114,13 @@ export function conditioningWork(config: InfinityConfig, type: WeightType, token
   // The pooling's keys and values, also such a matrix; what else it has works on one vector.
   const pooling = 2 * C * textChannels;
   const vectors = C * C + 8 * C * C;
-  const pooled = 2 * product(1, C, tokens);
-  const big = { [weights]: product(tokens, large + pooling, 1) };
-  const small = product(1, vectors, 1) + pooled;
+  const all = texts.reduce((sum, tokens) => sum + tokens, 0);
+  const big = { [weights]: product(all, large + pooling, 1) };
+  const small = texts.length * product(1, vectors, 1) + 2 * product(1, C, all);
+  // Features come in; a first token, eight vectors of modulation, keys and values go out.
+  const values = all * (textChannels + depth * 2 * C) + texts.length * (1 + 8) * C;
   return {
     operations: { ...big, fp32: (big.fp32 ?? 0) + small },
-    bytes: WEIGHT_BYTES[weights] * (large + pooling) + FLOAT * vectors,
+    bytes: WEIGHT_BYTES[weights] * (large + pooling) + FLOAT * (vectors + values),
   };
 }
