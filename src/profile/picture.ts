@@ -7,6 +7,8 @@ import type { GenerationProfile, PartProfile, StageProfile } from "./profile.js"
 
 const WIDTH = 1200;
 const MARGIN = 20;
+/** Where the title stands, and the totals, which a long title must not push out of the picture. */
+const HEADING = { title: 20, totals: 40 };
 const STAGE = { top: 50, height: 30 };
 const PARTS = { top: 84, height: 120 };
 const LEGEND = { top: 230, line: 20, columns: 3 };
@@ -43,11 +45,12 @@ export function profileSvg({ stages, parts, total }: GenerationProfile, title: s
   const shown = parts.filter(({ seconds }) => seconds > 0).toSorted((a, b) => b.seconds - a.seconds);
   const height = LEGEND.top + LEGEND.line * Math.ceil(shown.length / LEGEND.columns) + MARGIN;
   const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`;
-  const heading = `${title}: ${shortSeconds(total.seconds)}, at least ${shortSeconds(total.floorSeconds)}`;
+  const totals = `${shortSeconds(total.seconds)}, at least ${shortSeconds(total.floorSeconds)}`;
   return [
     head,
     `<rect width="${WIDTH}" height="${height}" fill="white"/>`,
-    text(MARGIN, 30, heading),
+    text(MARGIN, HEADING.title, title),
+    text(MARGIN, HEADING.totals, totals),
     ...boxes,
     ...shown.map((part, i) => legendEntry(part, i, total.seconds)),
     "</svg>\n",
@@ -107,9 +110,13 @@ function text(x: number, y: number, words: string): string {
   return `<text x="${fix(x)}" y="${fix(y)}">${escape(words)}</text>`;
 }
 
+/** What a line of text cannot hold and XML for the most part refuses: control characters, halves of pairs, non-characters. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu;
+
 /** A model's name may hold any character. */
 function escape(words: string): string {
-  return words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const printable = words.replaceAll(UNPRINTABLE, "\uFFFD");
+  return printable.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 function shortSeconds(seconds: number): string {

@@ -99,7 +99,13 @@ describe("its picture", () => {
     expect(svg).toMatch(/y="156" width="156.76" height="48"/);
   });
 
-  it("writes its title as text", () => {
-    expect(svg).toContain("a &lt;model&gt; &amp; more: 37.00 s, at least 4.50 s");
+  it("writes its title as text, and the totals below it, where no title is too long for them", () => {
+    expect(svg).toContain('<text x="20" y="20">a &lt;model&gt; &amp; more</text>');
+    expect(svg).toContain('<text x="20" y="40">37.00 s, at least 4.50 s</text>');
+  });
+
+  it("replaces what XML cannot hold", () => {
+    const odd = profileSvg(profile, "a\u0000b\u001bc\ud800d\uffffe \u{1F98A}");
+    expect(odd).toContain(">a\ufffdb\ufffdc\ufffdd\ufffde \u{1F98A}</text>");
   });
 });
