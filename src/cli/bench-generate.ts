@@ -1,5 +1,5 @@
 /** `scalekv bench generate`: one generation, what its parts took, and the least that they could take on this machine. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { OptionError } from "../errors.js";
 import { DEFAULT_MODEL } from "../models/catalogue.js";
 import type { ObservedGeneration } from "../profile/generation.js";
@@ -33,8 +33,11 @@ export function benchGenerateCommand(): Command {
   const command = new Command("generate")
     .description("Draw, and print what every part took beside the least that it could take on this machine.")
     .argument("[prompt...]", "what to draw", [PROMPT])
-    .option("--operators <n>", "also print the n operators that took the most time", (text) =>
-      parseInteger("--operators", text, { min: 1, max: 1000 }),
+    .addOption(
+      // JSON has all of them.
+      new Option("--operators <n>", "also print the n operators that took the most time")
+        .argParser((text) => parseInteger("--operators", text, { min: 1, max: 1000 }))
+        .conflicts("json"),
     )
     .option("--out <file.svg>", "also draw the profile as a picture")
     .option("--json", "print everything as JSON, in seconds, operations and bytes");

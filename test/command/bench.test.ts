@@ -164,6 +164,7 @@ describe("scalekv bench generate", () => {
   it.each([
     [["--out", "profile.png"], "--out profile.png: a profile is drawn as .svg"],
     [["--out", "nowhere/profile.svg"], "nowhere/profile.svg: cannot be written: there is no folder nowhere"],
+    [["--operators", "3", "--json"], "option '--operators <n>' cannot be used with option '--json'"],
     [["--operators", "0"], "--operators 0: not a whole number from 1 to 1000"],
     [["--device", "webgpu"], "option '--device <name>' argument 'webgpu' is invalid. Allowed choices are cpu."],
     [["--weights", "fp16"], /^weights fp16: not on cpu/],
