@@ -9,11 +9,11 @@
  * python3-tz and libopenblas0. PYTHON names the interpreter.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { python, report, runOurs, runPython } from "./in-turn.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const [clone, width = "768", depth = "12", heads = "8", pixels = "1M", rounds = "2", budget = "10", ...types] =
   process.argv.slice(2);
@@ -22,8 +22,7 @@ const weightTypes = types.length > 0 ? types : ["fp32", "w8a8"];
 const theirPolicy = budget === "full" ? ["full"] : ["scalekv", budget];
 const ourPolicy = budget === "full" ? ["full", ""] : ["scalekv", `${budget}%`];
 
-const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
-try {
+await inTemporaryFolder(async (folder) => {
   await promisify(execFile)(python, ["bench/pytorch_transformer.py", "make", folder, width, depth, heads, pixels]);
   const ratios = new Map<string, number[]>(weightTypes.map((type) => [type, []]));
   for (let round = 0; round < Number(rounds); round++) {
@@ -39,6 +38,4 @@ try {
     // What a policy keeps differs in its details, so that logits are alike with the full cache only.
     await report({ name: type, ratios: ratios.get(type)!, ...(budget === "full" ? { results } : {}) });
   }
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+});

@@ -8,18 +8,17 @@
  * Needs Debian's python3-torch and libopenblas0. PYTHON names the interpreter.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { python, report, runOurs, runPython } from "./in-turn.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const [width = "768", depth = "12", heads = "8", pixels = "0.25M", rounds = "3", ...types] = process.argv.slice(2);
 /** How our weights are held, in turn. */
 const weightTypes = types.length > 0 ? types : ["fp32"];
 
-const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
-try {
+await inTemporaryFolder(async (folder) => {
   const script = "bench/pytorch_transformer.py";
   await promisify(execFile)(python, [script, "make", folder, width, depth, heads, pixels]);
   const ratios = new Map<string, number[]>(weightTypes.map((type) => [type, []]));
@@ -35,6 +34,4 @@ try {
     const results = { theirs: join(folder, "pytorch-logits.bin"), ours: join(folder, `${type}.bin`) };
     await report({ name: type, ratios: ratios.get(type)!, results });
   }
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+});

@@ -8,11 +8,9 @@
  * Needs Debian's python3-torch, which writes the checkpoint.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { commandEnvironment } from "./command-environment.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 interface Run {
   readonly seconds: number;
@@ -52,8 +50,7 @@ async function measure(folder: string, args: readonly string[]): Promise<Run> {
   return result;
 }
 
-const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
-try {
+await inTemporaryFolder(async (folder) => {
   await run(python, ["bench/pytorch_transformer.py", "make", folder, width, depth, heads, pixels]);
   for (let round = 0; round < Number(rounds); round++) {
     const full = await measure(folder, ["full"]);
@@ -62,6 +59,4 @@ try {
       `  time ${(kept.seconds / full.seconds).toFixed(2)} of full; peak ${mib(full.peakBytes - kept.peakBytes)} MiB below`,
     );
   }
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+});

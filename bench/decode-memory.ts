@@ -7,8 +7,6 @@
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { closeCheckpoint, subtree } from "../src/checkpoint/checkpoint.js";
@@ -19,6 +17,7 @@ import { Vae } from "../src/models/bsq-vae/vae.js";
 import { lookupIn } from "../src/models/lookup.js";
 import { processMemory } from "../src/runtime/memory.js";
 import { writeSyntheticVae } from "./synthetic-model.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const MIB = 2 ** 20;
 const [first = "1024", ...rest] = process.argv.slice(2);
@@ -26,8 +25,7 @@ await (first === "decode" ? decode(rest) : compare(first, rest));
 
 /** Runs every strip size in turn. `whole` is one strip of any height, `usual` what a decode takes unless told otherwise. */
 async function compare(side: string, [rounds = "1", ...sizes]: readonly string[]): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "scalekv-vae-"));
-  try {
+  await inTemporaryFolder(async (folder) => {
     const file = join(folder, "vae.pth");
     await writeSyntheticVae(file);
     for (let round = 0; round < Number(rounds); round++) {
@@ -37,9 +35,7 @@ async function compare(side: string, [rounds = "1", ...sizes]: readonly string[]
         console.log(`${side} x ${side}, strips ${strip.padStart(5)} MiB: ${stdout.trim()}`);
       }
     }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** One decode, after one of a single position, which loads everything. */

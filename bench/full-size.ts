@@ -7,16 +7,14 @@
  *     node scripts/bench.mjs bench/full-size.ts [--floor] [FLAGS OF generate]
  */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandEnvironment } from "./command-environment.js";
 import { writeSynthetic2B } from "./synthetic-model.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const given = process.argv.slice(2);
 const flags = given.filter((flag) => flag !== "--floor");
-const folder = await mkdtemp(join(tmpdir(), "scalekv-2b-"));
-try {
+await inTemporaryFolder(async (folder) => {
   const begun = performance.now();
   await writeSynthetic2B(folder);
   console.log(`wrote the checkpoints in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
@@ -26,10 +24,11 @@ try {
   const args = ["scripts/scalekv.mjs", ...command];
   const started = performance.now();
   const env = { ...(await commandEnvironment()), SCALEKV_CACHE: join(folder, "cache") };
-  const code = await new Promise((done) => spawn(process.execPath, args, { stdio: "inherit", env }).once("exit", done));
+  const child = spawn(process.execPath, args, { stdio: "inherit", env });
+  const code = await new Promise<number | null>((done) => child.once("exit", done));
+  // Ended by a signal it has none.
+  process.exitCode = code ?? 1;
   console.log(
     `the whole command took ${((performance.now() - started) / 1000).toFixed(0)} s, exit code ${String(code)}`,
   );
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+});

@@ -6,8 +6,7 @@
  *     node scripts/bench.mjs bench/golden.ts [--device webgpu] [--weights fp32] [--storage fp32] [--folder test/golden] [CASE…]
  */
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { StorageType } from "../src/cache/storage.js";
@@ -16,6 +15,7 @@ import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32 } from "../src/checkpoint/read.js";
 import { traceCase } from "../src/generate/trace.js";
 import type { PipelineOptions, WeightType } from "../src/generate/types.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const { positionals, values: flags } = parseArgs({
   allowPositionals: true,
@@ -75,14 +75,11 @@ async function line(name: string, scratch: string): Promise<string> {
   return `${name.padEnd(32)} ${told.join(", ")} (${seconds.toFixed(1)} s)`;
 }
 
-const scratch = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
 const cases = positionals.length > 0 ? positionals : (await readdir(join(flags.folder, "cases"))).sort();
-try {
+await inTemporaryFolder(async (scratch) => {
   console.log(`${flags.device}, weights ${flags.weights}, storage ${flags.storage}`);
   for (const name of cases) {
     const told = await line(name, scratch).catch((error: unknown) => `${name}: ${String(error).split("\n")[0]}`);
     if (told !== "") console.log(told);
   }
-} finally {
-  await rm(scratch, { recursive: true, force: true });
-}
+});

@@ -8,8 +8,7 @@
  * Needs Debian's python3-torch. PYTHON names the interpreter.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { openCheckpoint } from "../src/checkpoint/open.js";
@@ -23,6 +22,7 @@ import { probeTarget } from "../src/runtime/probe.js";
 import { Session } from "../src/runtime/session.js";
 import { float32, int64, values, type Tensor } from "../src/runtime/tensor.js";
 import { python, report, runOurs, runPython } from "./in-turn.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const THREADS = 2;
 /** As many as PyTorch's side makes. */
@@ -37,8 +37,7 @@ async function compare(
   [heads = "16", fresh = "1024", cached = "1500", rounds = "3", ...types]: readonly string[],
 ): Promise<void> {
   const weightTypes = types.length > 0 ? types : ["fp32", "q8", "w8a8"];
-  const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
-  try {
+  await inTemporaryFolder(async (folder) => {
     const script = "bench/pytorch_transformer.py";
     await promisify(execFile)(python, [script, "make-layer", folder, width, heads, fresh, cached]);
     const ratios = new Map<string, number[]>(weightTypes.map((type) => [type, []]));
@@ -53,9 +52,7 @@ async function compare(
       const results = { theirs: join(folder, "pytorch-state.bin"), ours: join(folder, `${type}.bin`) };
       await report({ name: type, ratios: ratios.get(type)!, results });
     }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Our layer on the same inputs; prints one JSON line and keeps the state. */

@@ -6,7 +6,13 @@
  */
 import { writeFile } from "node:fs/promises";
 import type { KvCache } from "../src/cache/kv-cache.js";
-import { choosePolicy, type PolicyName } from "../src/cache/registry.js";
+import {
+  choosePolicy,
+  isHeadwise,
+  isMerging,
+  type CachePolicyOptions,
+  type PolicyName,
+} from "../src/cache/registry.js";
 import type { StorageType } from "../src/cache/storage.js";
 import { openCheckpoint } from "../src/checkpoint/open.js";
 import { readFloat32, readNumbers } from "../src/checkpoint/read.js";
@@ -14,6 +20,7 @@ import { sliceRows, type StoredTensor } from "../src/checkpoint/tensor.js";
 import type { WeightType } from "../src/graph/model.js";
 import type { Device } from "../src/runtime/device.js";
 import { drawScales } from "../src/generate/draw-scales.js";
+import { policyTask } from "../src/generate/policy-task.js";
 import { resolveSettings } from "../src/generate/settings.js";
 import { CodeAccumulator } from "../src/models/bsq-vae/accumulator.js";
 import { mapTokens, PIXEL_CLASSES } from "../src/models/infinity/schedule.js";
@@ -32,6 +39,7 @@ const WARM_SCALES = 7;
 const [folder = "", policy = "full", budget = "10%", storage = "fp32", weights = "fp32", ...how] =
   process.argv.slice(2);
 const [device = "cpu", rounds = "1", secondsAtMost = "Infinity", profile] = how;
+const asked: CachePolicyOptions = policy === "full" ? {} : { policy: policy as PolicyName, budget };
 const checkpoint = await openCheckpoint(`${folder}/infinity.pth`);
 const { tensors: inputs } = await openCheckpoint(`${folder}/inputs.pth`);
 const lookup = lookupIn(checkpoint.tensors, checkpoint.path);
@@ -42,6 +50,8 @@ const transformer = await Transformer.load(config, lookup, {
   profile,
   storage: storage as StorageType,
   weights: weights as WeightType,
+  headwise: isHeadwise(asked),
+  merging: isMerging(asked),
 });
 
 const input = (name: string): StoredTensor => lookupIn(inputs, folder)(name);
@@ -73,14 +83,13 @@ function timed(cache: KvCache): KvCache {
 }
 
 /** Draws the first `count` scales and returns the last one's logits. */
-async function draw(count: number, policyName = policy as PolicyName): Promise<Float32Array> {
+async function draw(count: number, options = asked): Promise<Float32Array> {
   const whole = settingsOf(pixels);
   const settings = { ...whole, schedule: { ...whole.schedule, maps: whole.schedule.maps.slice(0, count) } };
   const unconditional = await readFloat32(sliceRows(lookup("cfg_uncond"), 0, text.length / config.textChannels));
   const rows = joinTexts(config, [await transformer.condition(text), await transformer.condition(unconditional)]);
-  const model = { depth: config.depth, heads: config.heads, width: config.width };
-  const task = { model, maps: settings.schedule.maps, tokenBytes: 1 };
-  const chosen = choosePolicy(policyName === "full" ? {} : { policy: policyName, budget }, task).policy;
+  const task = policyTask(config, settings, { images: 1, storage: storage as StorageType });
+  const chosen = choosePolicy(options, task).policy;
   const plan = chosen.plan({ layers: config.depth, heads: config.heads, maps: settings.schedule.maps });
   const cache = timed(transformer.makeCache(2, plan));
   let last = new Float32Array(0);
@@ -104,7 +113,7 @@ async function draw(count: number, policyName = policy as PolicyName): Promise<F
 }
 
 // A device compiles its kernels when they are first needed, some of them for large scales and for choosing tokens only.
-await (device === "cpu" ? draw(Math.min(scales, WARM_SCALES), "full") : draw(scales));
+await (device === "cpu" ? draw(Math.min(scales, WARM_SCALES), {}) : draw(scales));
 globalThis.gc!();
 const { resident: loadedBytes } = await processMemory();
 commitSeconds = 0;

@@ -6,8 +6,7 @@
  *
  * At the end, what FID's square root takes for two covariances of full rank.
  */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { frechetDistance } from "../src/metrics/frechet.js";
@@ -18,6 +17,7 @@ import { FEATURES } from "../src/models/inception/layout.js";
 import { Session } from "../src/runtime/session.js";
 import { uniforms } from "../test/support/random-weights.js";
 import { numberedPair, writeRandomInception, writeRandomLpips } from "../test/support/score-golden.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const [pairs = "16", side = "512"] = process.argv.slice(2);
 
@@ -70,8 +70,7 @@ function fullRank(name: string): RunningMoments {
   return moments;
 }
 
-const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
-try {
+await inTemporaryFolder(async (folder) => {
   writeRandomLpips(folder);
   writeRandomInception(folder);
   const files = await writePairs(folder);
@@ -85,6 +84,4 @@ try {
   console.log(
     `FID of ${FEATURES} dimensions, full rank: ${((performance.now() - begun) / 1000).toFixed(1)} s (${distance.toFixed(3)})`,
   );
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+});

@@ -12,12 +12,12 @@
  * named by number type and cache, ours by weights, cache and its storage. PYTHON names the interpreter.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { watchDeviceMemory } from "./device-memory.js";
 import { apart, python, runOurs, runPython, type Run } from "./in-turn.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const OURS = ["fp32", "fp16", "q8", "q4"].flatMap((weights) =>
   ["full", "scalekv"].map((policy) => `${weights}:${policy}:${weights === "fp32" ? "fp32" : "fp16"}`),
@@ -50,9 +50,7 @@ interface Contestant {
   readonly full: boolean;
 }
 
-const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
-
-function theirs(name: string): Contestant {
+function theirs(name: string, folder: string): Contestant {
   const [type = "", policy = ""] = name.split(":");
   const args = [resolve(clone!), folder, policy, flags.budget, "cuda", type, flags.rounds, flags.seconds];
   return {
@@ -63,7 +61,7 @@ function theirs(name: string): Contestant {
   };
 }
 
-function ours(name: string): Contestant {
+function ours(name: string, folder: string): Contestant {
   const [weights = "", policy = "", storage = ""] = name.split(":");
   const cache = [storage, weights, flags.device, flags.rounds, flags.seconds];
   const budget = policy === "full" ? "" : `${flags.budget}%`;
@@ -78,11 +76,11 @@ function ours(name: string): Contestant {
 const named = (list: string): string[] => list.split(",").filter(Boolean);
 /** Logits of this one with the full cache, which stand first, are what all others' are compared with. */
 const REFERENCE = "published fp32:full";
-const reference = join(folder, "reference.bin");
 let compared = false;
 
 /** Runs one and prints its row; what goes wrong is its row, and the others have their turn. */
-async function row({ name, start, logits, full }: Contestant): Promise<void> {
+async function row({ name, start, logits, full }: Contestant, folder: string): Promise<void> {
+  const reference = join(folder, "reference.bin");
   try {
     const { result, peakMiB } = await watchDeviceMemory(start);
     const own = join(folder, logits);
@@ -100,7 +98,7 @@ async function row({ name, start, logits, full }: Contestant): Promise<void> {
   }
 }
 
-try {
+await inTemporaryFolder(async (folder) => {
   const storage = flags.half ? ["half"] : [];
   const make = ["bench/pytorch_transformer.py", "make", folder, ...flags.size.split(","), ...storage];
   await promisify(execFile)(python, make);
@@ -109,8 +107,6 @@ try {
     "| engine, numbers, cache, storage | s | driver, MiB | PyTorch, MiB | logits off at most | rms | every run, s |",
   );
   console.log("| --- | ---: | ---: | ---: | ---: | ---: | --- |");
-  for (const name of named(flags.published)) await row(theirs(name));
-  for (const name of named(flags.ours)) await row(ours(name));
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+  for (const name of named(flags.published)) await row(theirs(name, folder), folder);
+  for (const name of named(flags.ours)) await row(ours(name, folder), folder);
+});
