@@ -7,8 +7,6 @@
  * A shape is tokens, channels in and channels out; attention is heads, queries, keys and channels of a head. `two q8` holds a
  * matrix as the sum of two in 8 bits, 16 bits in all.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readFloat32 } from "../src/checkpoint/read.js";
@@ -21,6 +19,7 @@ import { BLOCKS, inBlocks } from "../src/graph/quantize/blocks.js";
 import { Session } from "../src/runtime/session.js";
 import { float32, values, type Tensor } from "../src/runtime/tensor.js";
 import { kernelTimes } from "./device-profile.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -52,9 +51,6 @@ const FORMS: readonly Form[] = [
   { name: "q4", weights: "q4", halves: true },
 ];
 
-const folder = await mkdtemp(join(tmpdir(), "scalekv-bench-"));
-let number = 0;
-
 /** Normal random numbers, the same in every run. */
 function normal(length: number, seed: number): Float32Array<ArrayBuffer> {
   let state = seed >>> 0;
@@ -85,18 +81,17 @@ async function remainder(tensor: StoredTensor): Promise<StoredTensor> {
 
 /** Runs a graph a few times: its result `y`, and a line about its kernels. */
 async function measured(g: GraphBuilder, feeds: Record<string, Tensor>): Promise<{ y: Float32Array; seconds: number }> {
-  const prefix = `${number++}-`;
-  const session = await Session.create(await g.build(), { device, profile: join(folder, prefix) });
-  let y = new Float32Array(0);
-  try {
-    for (let i = 0; i < RUNS; i++) y = Float32Array.from(values((await session.run(feeds)).y!));
-  } finally {
-    await session.dispose();
-  }
-  const kernels = (await kernelTimes(folder, prefix)).map(({ kernel, seconds }) => ({
-    kernel,
-    least: Math.min(...seconds),
-  }));
+  const { y, times } = await inTemporaryFolder(async (folder) => {
+    const session = await Session.create(await g.build(), { device, profile: join(folder, "graph-") });
+    let y = new Float32Array(0);
+    try {
+      for (let i = 0; i < RUNS; i++) y = Float32Array.from(values((await session.run(feeds)).y!));
+    } finally {
+      await session.dispose();
+    }
+    return { y, times: await kernelTimes(folder, "graph-") };
+  });
+  const kernels = times.map(({ kernel, seconds }) => ({ kernel, least: Math.min(...seconds) }));
   const told = kernels.map(({ kernel, least }) => `${kernel} ${(1000 * least).toFixed(2)}`).join(", ");
   process.stdout.write(`    ms: ${told}\n`);
   return { y, seconds: kernels.reduce((sum, { least }) => sum + least, 0) };
@@ -182,17 +177,13 @@ async function tried(name: string, work: () => Promise<void>): Promise<void> {
   }
 }
 
-try {
-  for (const shape of flags.shapes.split(",").filter(Boolean)) {
-    console.log(`${shape}, ${device}`);
-    const factors = factorsOf(shape.split("x").map(Number));
-    for (const form of FORMS) await tried(form.name, () => product(form, factors));
-  }
-  for (const shape of flags.attention.split(",").filter(Boolean)) {
-    console.log(`${shape}, ${device}`);
-    const sizes = shape.split("x").map(Number);
-    for (const type of ["float32", "float16"] as const) await tried(type, () => attention(type, sizes));
-  }
-} finally {
-  await rm(folder, { recursive: true, force: true });
+for (const shape of flags.shapes.split(",").filter(Boolean)) {
+  console.log(`${shape}, ${device}`);
+  const factors = factorsOf(shape.split("x").map(Number));
+  for (const form of FORMS) await tried(form.name, () => product(form, factors));
+}
+for (const shape of flags.attention.split(",").filter(Boolean)) {
+  console.log(`${shape}, ${device}`);
+  const sizes = shape.split("x").map(Number);
+  for (const type of ["float32", "float16"] as const) await tried(type, () => attention(type, sizes));
 }
