@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { concat, safetensorsBytes, uint } from "../../test/support/torch-file.js";
 import { CheckpointError } from "../errors.js";
@@ -16,12 +17,16 @@ function openOne(entry: unknown): Promise<Checkpoint> {
 
 test("offsets count from the end of the header", async () => {
   const bytes = safetensorsBytes(
-    { __metadata__: { format: "pt" }, w: { dtype: "F16", shape: [1, 3], data_offsets: [2, 8] } },
+    {
+      __metadata__: { format: "pt" },
+      w: { dtype: "F16", shape: [1, 3], data_offsets: [2, 8] },
+      first: { dtype: "U8", shape: [2], data_offsets: [0, 2] },
+    },
     new Uint8Array(8),
   );
   const { tensors, format } = await open(bytes);
   expect(format).toBe("safetensors");
-  expect([...tensors.keys()]).toEqual(["w"]);
+  expect([...tensors.keys()]).toEqual(["w", "first"]);
   expect(tensors.get("w")).toMatchObject({
     dtype: "f16",
     shape: [1, 3],
@@ -73,5 +78,71 @@ describe("refused, naming file and tensor", () => {
   test("a header of millions of brackets, before it is parsed", async () => {
     const json = `{"w":${"[".repeat(4_000_001)}`;
     await expect(open(concat(uint(json.length, 8), json))).rejects.toThrow(/more than 4000000 values/);
+  });
+});
+
+describe("the data, which tensors fill one after another", () => {
+  /** Sizes in bytes of at least two tensors that are not empty, with empty ones among them. */
+  const sizes = fc
+    .array(fc.nat(4), { minLength: 2, maxLength: 12 })
+    .filter((all) => all.filter((size) => size > 0).length > 1);
+
+  /** Ranges of U8 tensors that follow one another. */
+  function ranges(lengths: readonly number[]): [number, number][] {
+    let end = 0;
+    return lengths.map((length) => [end, (end += length)]);
+  }
+
+  function openRanges(all: readonly (readonly [number, number])[], bytes: number): Promise<Checkpoint> {
+    const entries = all.map(([start, end], i) => [
+      `t${i}`,
+      { dtype: "U8", shape: [end - start], data_offsets: [start, end] },
+    ]);
+    return open(safetensorsBytes(Object.fromEntries(entries), new Uint8Array(bytes)));
+  }
+
+  test("is read in any order of names", async () => {
+    const shuffled = sizes.chain((lengths) => {
+      const all = ranges(lengths);
+      return fc.shuffledSubarray(all, { minLength: all.length });
+    });
+    const property = fc.asyncProperty(shuffled, async (all) => {
+      const { tensors } = await openRanges(all, Math.max(...all.flat()));
+      expect(tensors.size).toBe(all.length);
+    });
+    await fc.assert(property);
+  });
+
+  test("is refused where a range is moved or left out", async () => {
+    const property = fc.asyncProperty(sizes, fc.nat(), fc.integer({ min: -3, max: 3 }), async (lengths, at, by) => {
+      const all = ranges(lengths);
+      const filled = all.filter(([start, end]) => end > start);
+      const [start, end] = filled[at % filled.length]!;
+      const total = all.at(-1)![1];
+      // By nothing: left out, as the first of two entries of one name would be.
+      const moved = by === 0 ? [] : [[start + by, end + by] as const];
+      fc.pre(start + by >= 0 && end + by <= total);
+      const others = all.filter((range) => range[0] !== start || range[1] !== end);
+      await expect(openRanges([...others, ...moved], total)).rejects.toThrow(CheckpointError);
+    });
+    await fc.assert(property, { numRuns: 300 });
+  });
+
+  const u8 = (start: number, end: number) => ({ dtype: "U8", shape: [end - start], data_offsets: [start, end] });
+  test.each([
+    ["overlap", { a: u8(0, 5), b: u8(4, 8) }, /tensor "b": its data begins at byte 117, what precedes it ends at 118$/],
+    ["hole", { a: u8(0, 3), b: u8(4, 8) }, /tensor "b": its data begins at byte 117, what precedes it ends at 116$/],
+    ["hole before the first", { a: u8(1, 8) }, /tensor "a": its data begins at byte 62, what precedes it ends at 61$/],
+    ["trailing bytes", { a: u8(0, 7) }, /the last tensor ends at byte 68, the file at 69$/],
+    ["empty tensor inside another", { a: u8(0, 8), b: u8(4, 4) }, /tensor "b": its data begins at byte 117/],
+  ])("%s", async (_, header, message) => {
+    await expect(open(safetensorsBytes(header, new Uint8Array(8)))).rejects.toThrow(message);
+  });
+
+  test("a name that comes twice", async () => {
+    const entry = (start: number) => `"a":${JSON.stringify(u8(start, start + 4))}`;
+    const json = `{${entry(0)},${entry(4)}}`;
+    const file = concat(uint(json.length, 8), json, new Uint8Array(8));
+    await expect(open(file)).rejects.toThrow(/tensor "a": its data begins at byte \d+, what precedes it ends at/);
   });
 });

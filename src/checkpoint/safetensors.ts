@@ -7,7 +7,7 @@ import type { Checkpoint } from "./checkpoint.js";
 import { ByteCursor, quoted, shown } from "./cursor.js";
 import { parseObject } from "./json.js";
 import type { ByteSource } from "./source.js";
-import { ELEMENT_BYTES, elementCount, rowMajorStrides, type DType, type StoredTensor } from "./tensor.js";
+import { byteLength, ELEMENT_BYTES, elementCount, rowMajorStrides, type DType, type StoredTensor } from "./tensor.js";
 import { isShape, isSize, placeTensor } from "./validate.js";
 
 /** The format's own limit for the header. */
@@ -32,13 +32,18 @@ const DTYPES: Readonly<Record<string, DType>> = {
 /** The key of a header that describes the file and no tensor. */
 export const METADATA = "__metadata__";
 
-/** Opens a safetensors file. */
+/**
+ * Opens a safetensors file.
+ *
+ * @throws CheckpointError for a malformed header, and for tensors that do not fill the data one after another
+ */
 export async function readSafetensors(source: ByteSource): Promise<Checkpoint> {
   const header = await readHeader(source);
   const tensors = new Map<string, StoredTensor>();
   for (const [name, entry] of Object.entries(header.entries)) {
     if (name !== METADATA) tensors.set(name, place(source, header.end, name, entry));
   }
+  checkLayout(source, header.end, tensors.values());
   return { path: source.name, format: "safetensors", tensors, sources: [source] };
 }
 
@@ -76,6 +81,26 @@ function place(source: ByteSource, dataStart: number, name: string, entry: unkno
   if (end - start !== bytes) throw refuse(`[${shape.join(", ")}] ${label} needs ${bytes} bytes, it has ${end - start}`);
   const extent = { start: dataStart + start, count };
   return placeTensor(source, extent, { name, dtype, shape, strides: rowMajorStrides(shape), first: 0 });
+}
+
+/**
+ * The format leaves no hole between tensors and nothing behind the last one, so a wrong offset shows: it would give a
+ * tensor another one's values. Of a name that comes twice JSON keeps the last entry, and the first one's bytes are a hole.
+ */
+function checkLayout(source: ByteSource, dataStart: number, tensors: Iterable<StoredTensor>): void {
+  let end = dataStart;
+  // Empty tensors lie before the one that begins at the same byte.
+  for (const tensor of [...tensors].sort((a, b) => a.offset - b.offset || byteLength(a) - byteLength(b))) {
+    if (tensor.offset !== end) {
+      throw new CheckpointError(
+        `${source.name}: tensor ${quoted(tensor.name)}: its data begins at byte ${tensor.offset}, what precedes it ends at ${end}`,
+      );
+    }
+    end += byteLength(tensor);
+  }
+  if (end !== source.size) {
+    throw new CheckpointError(`${source.name}: the last tensor ends at byte ${end}, the file at ${source.size}`);
+  }
 }
 
 function isSizes(value: unknown): value is number[] {

@@ -1,7 +1,7 @@
 /**
  * Damaged and hostile files by the thousand: a valid checkpoint is changed at random and opened. Either it is refused
  * with a CheckpointError, or every tensor it still declares lies inside the file and reads as many values as its shape
- * says. Anything else (another error, a hang, memory beyond the file's worth) fails.
+ * says; of safetensors each byte of data must belong to exactly one tensor. Anything else (another error, a hang, memory beyond the file's worth) fails.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ import { describe, expect, test } from "vitest";
 import { openCheckpointSource } from "../../src/checkpoint/format.js";
 import { readNumbers, spanElements } from "../../src/checkpoint/read.js";
 import { bytesSource } from "../../src/checkpoint/source.js";
-import { ELEMENT_BYTES, elementCount } from "../../src/checkpoint/tensor.js";
+import { byteLength, ELEMENT_BYTES, elementCount, type StoredTensor } from "../../src/checkpoint/tensor.js";
 import { readZipDirectory } from "../../src/checkpoint/zip.js";
 import { CheckpointError } from "../../src/errors.js";
 import { concat, uint, zipBytes } from "../support/torch-file.js";
@@ -24,7 +24,8 @@ const MOST_VALUES = 2 ** 20 + 2 ** 12;
 /** Opens changed bytes; true if they are still a checkpoint. */
 async function survives(bytes: Uint8Array): Promise<boolean> {
   try {
-    const { tensors } = await openCheckpointSource(bytesSource("mutated", bytes));
+    const { tensors, format } = await openCheckpointSource(bytesSource("mutated", bytes));
+    if (format === "safetensors") expectPartition(bytes, [...tensors.values()]);
     for (const tensor of tensors.values()) {
       const count = elementCount(tensor.shape);
       const span = count === 0 ? 0 : spanElements(tensor) * ELEMENT_BYTES[tensor.dtype];
@@ -38,6 +39,17 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
     expect(error.message).toMatch(/^mutated: [^\n\r]{1,1000}$/);
     return false;
   }
+}
+
+/** Counts for each byte behind a safetensors header the tensors it belongs to. */
+function expectPartition(bytes: Uint8Array, tensors: readonly StoredTensor[]): void {
+  const start = 8 + Number(Buffer.from(bytes).readBigUInt64LE());
+  const owners = new Uint8Array(bytes.byteLength - start);
+  for (const tensor of tensors) {
+    const offset = tensor.offset - start;
+    for (let i = 0; i < byteLength(tensor); i++) owners[offset + i]!++;
+  }
+  expect(owners.every((count) => count === 1)).toBe(true);
 }
 
 /** Opcodes of pickles and the marks of JSON: changes to these keep a file's grammar whole more often. */
