@@ -73,6 +73,37 @@ describe("refused", () => {
     await expect(read(bytes)).rejects.toThrow(/entry "a" ends at byte 42, the directory begins at 41/);
   });
 
+  /** Two entries of the same size, the directory's position of the second being `shift` bytes away from its header. */
+  function shifted(names: readonly [string, string], shift: number): Uint8Array {
+    const bytes = Buffer.from(zipBytes(names.map((name) => ({ name, bytes: DATA }))));
+    // Header, name, the zip64 field's own 4 bytes and two sizes come before the position.
+    const position = bytes.lastIndexOf("PK\u0001\u0002") + 46 + names[1].length + 4 + 16;
+    bytes.writeBigUInt64LE(bytes.readBigUInt64LE(position) + BigInt(shift), position);
+    return bytes;
+  }
+
+  test.each([
+    ["of the same length", ["a", "b"] as const],
+    ["that is longer", ["aa", "a"] as const],
+    ["that is shorter", ["a", "aa"] as const],
+  ])("an entry whose local header has a name %s", async (_, names) => {
+    const message = `entry "${names[1]}": the local header at byte 0 has another name`;
+    await expect(read(shifted(names, -(30 + names[0].length + DATA.byteLength)))).rejects.toThrow(message);
+  });
+
+  test("an entry inside another", async () => {
+    const inner = zipBytes([{ name: "b", bytes: DATA }]).subarray(0, 30 + 1 + DATA.byteLength);
+    const bytes = concat("xx", inner);
+    const both = zipBytes([
+      { name: "a", bytes },
+      { name: "b", bytes: DATA },
+    ]);
+    const second = 30 + 1 + bytes.byteLength;
+    const position = Buffer.from(both).lastIndexOf("PK\u0001\u0002") + 46 + 1 + 4 + 16;
+    both.set(uint(33, 8), position);
+    await expect(read(both)).rejects.toThrow(`entry "b" begins at byte 33, the one before it ends at ${second}`);
+  });
+
   test("a directory larger than its file, before it is allocated", async () => {
     const bytes = zipBytes([{ name: "a", bytes: DATA }]);
     const end64 = Buffer.from(bytes).indexOf("PK\u0006\u0006");

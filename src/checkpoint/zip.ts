@@ -21,6 +21,8 @@ interface Directory {
 
 interface DirectoryEntry {
   readonly name: string;
+  /** Length of the name in the archive. */
+  readonly nameBytes: number;
   /** Byte of the local header, which precedes the data. */
   readonly header: number;
   readonly size: number;
@@ -52,7 +54,8 @@ const MAX_DIRECTORY_BYTES = 16 * 2 ** 20;
 /**
  * Entries by name, with the offsets of their data.
  *
- * @throws CheckpointError for a truncated or damaged archive and for compressed, encrypted or duplicate entries.
+ * @throws CheckpointError for a truncated or damaged archive, for compressed, encrypted or duplicate entries, and for
+ *   entries that share bytes.
  */
 export async function readZipDirectory(source: ByteSource): Promise<ReadonlyMap<string, ZipEntry>> {
   const directory = await findDirectory(source);
@@ -78,7 +81,26 @@ async function placeEntries(
     const offsets = await Promise.all(some.map((entry) => dataOffset(source, entry, limit)));
     some.forEach(({ name, size }, j) => entries.set(name, { offset: offsets[j]!, size }));
   }
+  checkOverlap(source, listed, entries);
   return entries;
+}
+
+/** Entries that share bytes would give a tensor another one's values. Between entries there may be anything. */
+function checkOverlap(
+  source: ByteSource,
+  listed: readonly DirectoryEntry[],
+  entries: ReadonlyMap<string, ZipEntry>,
+): void {
+  let end = 0;
+  for (const { name, header } of [...listed].sort((a, b) => a.header - b.header)) {
+    if (header < end) {
+      throw new CheckpointError(
+        `${source.name}: zip entry ${quoted(name)} begins at byte ${header}, the one before it ends at ${end}`,
+      );
+    }
+    const { offset, size } = entries.get(name)!;
+    end = offset + size;
+  }
 }
 
 async function findDirectory(source: ByteSource): Promise<Directory> {
@@ -146,7 +168,7 @@ function readEntry(source: ByteSource, cursor: ByteCursor): DirectoryEntry {
   if (flags & 1) throw cursor.error(`entry ${quoted(name)} is encrypted`);
   if (method !== 0) throw cursor.error(`entry ${quoted(name)} is compressed (method ${method}); only stored is read`);
   if (size !== packedSize) throw cursor.error(`entry ${quoted(name)} is stored in ${packedSize} bytes but has ${size}`);
-  return { name, header: offset, size };
+  return { name, nameBytes, header: offset, size };
 }
 
 /** The zip64 field among an entry's extra fields, each an id, a length and that many bytes. */
@@ -160,13 +182,21 @@ function readZip64Field(source: ByteSource, cursor: ByteCursor, length: number):
   return undefined;
 }
 
-/** Byte of the entry's data: past the local header, whose extra field (torch pads with it) may differ in length. */
+/**
+ * Byte of the entry's data: past the local header, whose extra field (torch pads with it) may differ in length. Its name
+ * may not: a wrong position in the directory would give a tensor another one's values.
+ */
 async function dataOffset(source: ByteSource, entry: DirectoryEntry, limit: number): Promise<number> {
-  const { name, header, size } = entry;
-  const cursor = new ByteCursor(await source.read(header, LOCAL_BYTES), `${source.name}: zip entry ${quoted(name)}`);
+  const { name, nameBytes, header, size } = entry;
+  const local = await source.read(header, LOCAL_BYTES + nameBytes);
+  const cursor = new ByteCursor(local, `${source.name}: zip entry ${quoted(name)}`);
   if (cursor.u32() !== LOCAL_SIGNATURE) throw cursor.error(`no local header at byte ${header}`);
   cursor.position = 26;
-  const offset = header + LOCAL_BYTES + cursor.u16() + cursor.u16();
+  const [localNameBytes, extraBytes] = [cursor.u16(), cursor.u16()];
+  if (localNameBytes !== nameBytes || cursor.text(nameBytes) !== name) {
+    throw cursor.error(`the local header at byte ${header} has another name`);
+  }
+  const offset = header + LOCAL_BYTES + nameBytes + extraBytes;
   if (offset + size > limit) {
     throw new CheckpointError(
       `${source.name}: zip entry ${quoted(name)} ends at byte ${offset + size}, the directory begins at ${limit}`,

@@ -1,7 +1,8 @@
 /**
  * Damaged and hostile files by the thousand: a valid checkpoint is changed at random and opened. Either it is refused
  * with a CheckpointError, or every tensor it still declares lies inside the file and reads as many values as its shape
- * says; of safetensors each byte of data must belong to exactly one tensor. Anything else (another error, a hang, memory beyond the file's worth) fails.
+ * says; of safetensors each byte of data must belong to exactly one tensor, and no
+ * byte of an archive to two entries. Anything else (another error, a hang, memory beyond the file's worth) fails.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -26,6 +27,7 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
   try {
     const { tensors, format } = await openCheckpointSource(bytesSource("mutated", bytes));
     if (format === "safetensors") expectPartition(bytes, [...tensors.values()]);
+    if (format === "torch-zip") await expectDisjoint(bytes);
     for (const tensor of tensors.values()) {
       const count = elementCount(tensor.shape);
       const span = count === 0 ? 0 : spanElements(tensor) * ELEMENT_BYTES[tensor.dtype];
@@ -41,15 +43,26 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
   }
 }
 
-/** Counts for each byte behind a safetensors header the tensors it belongs to. */
+/** Tensors of safetensors share no byte and leave none over. */
 function expectPartition(bytes: Uint8Array, tensors: readonly StoredTensor[]): void {
   const start = 8 + Number(Buffer.from(bytes).readBigUInt64LE());
-  const owners = new Uint8Array(bytes.byteLength - start);
-  for (const tensor of tensors) {
-    const offset = tensor.offset - start;
-    for (let i = 0; i < byteLength(tensor); i++) owners[offset + i]!++;
+  const ranges = tensors.map((tensor) => ({ offset: tensor.offset, size: byteLength(tensor) }));
+  expect(owners(bytes, ranges).every((count, i) => count === (i < start ? 0 : 1))).toBe(true);
+}
+
+/** Entries of an archive share no byte. */
+async function expectDisjoint(bytes: Uint8Array): Promise<void> {
+  const entries = await readZipDirectory(bytesSource("mutated", bytes));
+  expect(owners(bytes, entries.values()).every((count) => count <= 1)).toBe(true);
+}
+
+/** Counts for each byte of a file the ranges it lies in. */
+function owners(bytes: Uint8Array, ranges: Iterable<{ offset: number; size: number }>): Uint8Array {
+  const counts = new Uint8Array(bytes.byteLength);
+  for (const { offset, size } of ranges) {
+    for (let i = offset; i < offset + size; i++) counts[i]!++;
   }
-  expect(owners.every((count) => count === 1)).toBe(true);
+  return counts;
 }
 
 /** Opcodes of pickles and the marks of JSON: changes to these keep a file's grammar whole more often. */
