@@ -4,6 +4,12 @@
  */
 import { quoted, type ByteCursor } from "./cursor.js";
 
+/**
+ * Steps of one pickle: opcodes, values that a call may copy, and bytes of long integers. Published checkpoints take about
+ * 50 a tensor; the limit keeps the objects of the worst pickle below 1 GB.
+ */
+const MAX_STEPS = 2_000_000;
+
 /** Something the machine hands around without looking inside: a class, a storage, a tensor. */
 export abstract class PickleObject {
   /** For errors: what the thing is. */
@@ -45,11 +51,19 @@ export class PickleMachine {
   /** Stacks put aside by MARK, innermost last. */
   private readonly marked: PickleValue[][] = [];
   private readonly memo = new Map<number, PickleValue>();
+  private steps = 0;
 
   constructor(
     readonly cursor: ByteCursor,
     private readonly world: PickleWorld,
   ) {}
+
+  /** Counts steps before they are done; beyond two million it throws. */
+  spend(steps: number): this {
+    this.steps += steps;
+    if (this.steps > MAX_STEPS) throw this.cursor.error(`the pickle has more than ${MAX_STEPS} steps`);
+    return this;
+  }
 
   push(value: PickleValue): this {
     this.stack.push(value);
@@ -143,7 +157,7 @@ export class PickleMachine {
     const args = this.pop();
     const callee = this.pop();
     if (!(callee instanceof PickleCallable)) throw this.cursor.error("the pickle calls something that is not a class");
-    const result = Array.isArray(args) ? callee.call(args) : undefined;
+    const result = Array.isArray(args) ? callee.call(this.paid(args)) : undefined;
     if (result === undefined) {
       throw this.cursor.error(`${callee.description} is called with arguments that torch.save does not write`);
     }
@@ -158,6 +172,13 @@ export class PickleMachine {
       throw this.cursor.error("the pickle sets attributes of a plain value");
     }
     return this;
+  }
+
+  /** Arguments, and the items of those that are lists, as steps: a pickle can give one list to many calls that copy it. */
+  private paid(args: readonly PickleValue[]): readonly PickleValue[] {
+    this.spend(args.length);
+    for (const arg of args) if (Array.isArray(arg)) this.spend(arg.length);
+    return args;
   }
 
   private top(): PickleValue {

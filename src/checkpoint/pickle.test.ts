@@ -132,6 +132,27 @@ describe("refused", () => {
     expect(() => load(concat(0x80, 2, "N".repeat(2_000_001)))).toThrow(/more than 2000000 steps/);
   });
 
+  const nulls = concat("(", "N".repeat(1000), "t");
+  const pairs = concat("](", ...new Array<Uint8Array>(1000).fill(concat("NN", 0x86)), "e", 0x85);
+  test.each([
+    ["a list that every call copies", "OrderedDict", pairs],
+    ["arguments that every call copies", "defaultdict", nulls],
+  ])("%s", (_, name, args) => {
+    const kept = concat(pickle.global("collections", name), "q", 0, "0", args, "q", 1, "0");
+    const called = (calls: number) =>
+      load(pickle.file(concat(kept, "(", ...new Array<Uint8Array>(calls).fill(concat("h", 0, "h", 1, "R")), "t")));
+    expect(called(100)).toHaveLength(100);
+    expect(() => called(2000)).toThrow(CheckpointError);
+    expect(() => called(2000)).toThrow("more than 2000000 steps");
+  });
+
+  test("long integers, each byte of which counts", () => {
+    const long = concat(0x8a, 255, new Uint8Array(255).fill(0x7f));
+    const longs = (count: number) => load(pickle.file(concat("(", ...new Array<Uint8Array>(count).fill(long), "t")));
+    expect(longs(100)).toHaveLength(100);
+    expect(() => longs(8000)).toThrow("more than 2000000 steps");
+  });
+
   test("one line, whatever the file names", () => {
     const name = `a\u001b[31m\u009b${"x".repeat(500)}`;
     expect(() => load(pickle.file(pickle.global("os", name)))).toThrow(

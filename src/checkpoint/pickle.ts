@@ -8,9 +8,6 @@ import { PickleMachine, type PickleValue, type PickleWorld } from "./pickle-mach
 /** Pickles hold names and sizes, no weights; one of a thousand tensors has 0.1 MB. */
 export const MAX_PICKLE_BYTES = 64 * 2 ** 20;
 
-/** Published checkpoints take about 40 steps a tensor; the limit keeps the objects of the worst pickle below 1 GB. */
-const MAX_STEPS = 2_000_000;
-
 /** Integers above 8 bytes come only as magic numbers and random seeds. */
 const MAX_LONG_BYTES = 255;
 
@@ -31,8 +28,8 @@ const CONSTANTS: readonly (readonly [number, Step])[] = [
   [0x4a, pushes((cursor) => cursor.i32())], // BININT
   [0x4b, pushes((cursor) => cursor.u8())], // BININT1
   [0x4d, pushes((cursor) => cursor.u16())], // BININT2
-  [0x8a, pushes((cursor) => readLong(cursor, cursor.u8()))], // LONG1
-  [0x8b, pushes((cursor) => readLong(cursor, cursor.u32()))], // LONG4
+  [0x8a, (machine) => pushLong(machine, machine.cursor.u8())], // LONG1
+  [0x8b, (machine) => pushLong(machine, machine.cursor.u32())], // LONG4
   [0x47, pushes((cursor) => cursor.f64BigEndian())], // BINFLOAT
   [0x58, pushes((cursor) => cursor.text(cursor.u32()))], // BINUNICODE
   [0x8c, pushes((cursor) => cursor.text(cursor.u8()))], // SHORT_BINUNICODE
@@ -89,18 +86,19 @@ const OPCODES: ReadonlyMap<number, Step> = new Map([...CONSTANTS, ...CONTAINERS,
 /**
  * The value of one pickle; the cursor is left behind its end.
  *
- * @throws CheckpointError where the pickle ends early, is malformed, or holds an opcode or a global outside the lists.
+ * @throws CheckpointError where the pickle ends early, is malformed, takes more than two million steps, or holds an opcode
+ *   or a global outside the lists.
  */
 export function unpickle(cursor: ByteCursor, world: PickleWorld): PickleValue {
   const machine = new PickleMachine(cursor, world);
-  for (let step = 0; step < MAX_STEPS; step++) {
+  for (;;) {
+    machine.spend(1);
     const code = cursor.u8();
     if (code === STOP) return machine.pop();
     const run = OPCODES.get(code);
     if (!run) throw cursor.error(`pickle opcode 0x${code.toString(16)} is not one that torch.save writes`);
     run(machine);
   }
-  throw cursor.error(`the pickle has more than ${MAX_STEPS} steps`);
 }
 
 function pushStackGlobal(machine: PickleMachine): PickleMachine {
@@ -116,10 +114,13 @@ function readProtocol(cursor: ByteCursor): number {
 }
 
 /** Two's complement of any length, little-endian; a number where that is exact. */
-function readLong(cursor: ByteCursor, length: number): number | bigint {
+function pushLong(machine: PickleMachine, length: number): PickleMachine {
+  const { cursor } = machine;
   if (length > MAX_LONG_BYTES) throw cursor.error(`an integer of ${length} bytes, the limit is ${MAX_LONG_BYTES}`);
+  // Each byte copies the number that the others make so far.
+  machine.spend(length);
   const magnitude = cursor.take(length).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
   const signed = BigInt.asIntN(8 * length, magnitude);
   const exact = Number(signed);
-  return Number.isSafeInteger(exact) ? exact : signed;
+  return machine.push(Number.isSafeInteger(exact) ? exact : signed);
 }

@@ -1,8 +1,8 @@
 /**
  * Damaged and hostile files by the thousand: a valid checkpoint is changed at random and opened. Either it is refused
  * with a CheckpointError, or every tensor it still declares lies inside the file and reads as many values as its shape
- * says; of safetensors each byte of data must belong to exactly one tensor, and no
- * byte of an archive to two entries. Anything else (another error, a hang, memory beyond the file's worth) fails.
+ * says; of safetensors each byte of data must belong to exactly one tensor, and no byte of an archive to two entries.
+ * Anything else (another error, a hang, memory beyond the file's worth) fails.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
