@@ -10,12 +10,21 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Longest piece of a file's text that an error message repeats. */
 const SHOWN_CHARACTERS = 80;
 
+/** Most sizes that an error message lists; published tensors have at most five. */
+const SHOWN_SIZES = 16;
+
 /** Text out of a file, made fit for one line of an error message: quoted, escaped, shortened. */
 export function quoted(text: string): string {
   return shown(text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
 }
 
-/** A value of a file's JSON, made fit for one line of an error message. */
+/** Sizes or strides out of a file, made fit for one line of an error message. */
+export function shownSizes(sizes: readonly number[]): string {
+  const rest = sizes.length > SHOWN_SIZES ? ", …" : "";
+  return `[${sizes.slice(0, SHOWN_SIZES).join(", ")}${rest}]`;
+}
+
+/** A value of a file's JSON, whose depth parseObject bounds, made fit for one line of an error message. */
 export function shown(value: unknown): string {
   if (value === undefined) return "(missing)";
   const json = JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029]/g, "?");

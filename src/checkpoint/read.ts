@@ -1,6 +1,6 @@
 /** Values of a stored tensor: bytes to numbers, through whatever strides the checkpoint gave it. */
 import { ModelError } from "../errors.js";
-import { quoted } from "./cursor.js";
+import { quoted, shownSizes } from "./cursor.js";
 import { decodeElements } from "./decode.js";
 import { ELEMENT_BYTES, elementCount, isContiguous, sliceRows, type StoredTensor } from "./tensor.js";
 
@@ -32,7 +32,7 @@ export async function readNumbers(tensor: StoredTensor): Promise<Float64Array<Ar
 export async function readRows(tensor: StoredTensor, indices: readonly number[]): Promise<Float32Array<ArrayBuffer>> {
   const [rows, columns] = tensor.shape;
   if (rows === undefined || columns === undefined || tensor.shape.length !== 2) {
-    throw new ModelError(`tensor ${quoted(tensor.name)}: [${tensor.shape.join(", ")}], expected [rows, columns]`);
+    throw new ModelError(`tensor ${quoted(tensor.name)}: ${shownSizes(tensor.shape)}, expected [rows, columns]`);
   }
   const outside = indices.find((row) => !(Number.isInteger(row) && row >= 0 && row < rows));
   if (outside !== undefined) {

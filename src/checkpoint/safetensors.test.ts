@@ -75,6 +75,27 @@ describe("refused, naming file and tensor", () => {
     await expect(open(bytes)).rejects.toThrow(message);
   });
 
+  test("in one short line, however long or deep the header's values are", async () => {
+    const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+    const long = `[${"1,".repeat(300_000)}1]`;
+    const large = `[${new Array(64).fill(2 ** 53 - 1).join()}]`;
+    const entries = [
+      `{"dtype":"F32","shape":${deep},"data_offsets":[0,0]}`,
+      `{"dtype":"F32","shape":[2],"data_offsets":${deep}}`,
+      `{"dtype":${deep},"shape":[2],"data_offsets":[0,8]}`,
+      `{"dtype":"F32","shape":${long},"data_offsets":[0,8]}`,
+      `{"dtype":"F32","shape":[0,${long.slice(1)},"data_offsets":[0,0]}`,
+      `{"dtype":"F32","shape":${large},"data_offsets":[0,8]}`,
+      `{"dtype":"F32","shape":[2],"data_offsets":${long}}`,
+    ];
+    for (const entry of entries) {
+      const json = `{"w":${entry}}`;
+      const opened = open(concat(uint(json.length, 8), json, new Uint8Array(8)));
+      await expect(opened).rejects.toThrow(CheckpointError);
+      await expect(opened).rejects.toThrow(/^[^\n]{1,500}$/);
+    }
+  });
+
   test("a header of millions of brackets, before it is parsed", async () => {
     const json = `{"w":${"[".repeat(4_000_001)}`;
     await expect(open(concat(uint(json.length, 8), json))).rejects.toThrow(/more than 4000000 values/);

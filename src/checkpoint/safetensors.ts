@@ -4,7 +4,7 @@
  */
 import { CheckpointError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { ByteCursor, quoted, shown } from "./cursor.js";
+import { ByteCursor, quoted, shown, shownSizes } from "./cursor.js";
 import { parseObject } from "./json.js";
 import type { ByteSource } from "./source.js";
 import { byteLength, ELEMENT_BYTES, elementCount, rowMajorStrides, type DType, type StoredTensor } from "./tensor.js";
@@ -78,7 +78,7 @@ function place(source: ByteSource, dataStart: number, name: string, entry: unkno
   }
   const count = elementCount(shape);
   const bytes = count * ELEMENT_BYTES[dtype];
-  if (end - start !== bytes) throw refuse(`[${shape.join(", ")}] ${label} needs ${bytes} bytes, it has ${end - start}`);
+  if (end - start !== bytes) throw refuse(`${shownSizes(shape)} ${label} needs ${bytes} bytes, it has ${end - start}`);
   const extent = { start: dataStart + start, count };
   return placeTensor(source, extent, { name, dtype, shape, strides: rowMajorStrides(shape), first: 0 });
 }

@@ -3,7 +3,7 @@
  * bytes that exist, so whoever reads a tensor later can allocate and index without asking again.
  */
 import { CheckpointError } from "../errors.js";
-import { quoted } from "./cursor.js";
+import { quoted, shownSizes } from "./cursor.js";
 import { ELEMENT_BYTES, elementCount, type DType, type StoredTensor } from "./tensor.js";
 import type { ByteSource } from "./source.js";
 
@@ -46,9 +46,9 @@ export function placeTensor(source: ByteSource, extent: Extent, claim: TensorCla
   const refuse = (problem: string) => new CheckpointError(`${source.name}: tensor ${quoted(name)}: ${problem}`);
   if (shape.length > MAX_RANK) throw refuse(`${shape.length} axes, the limit is ${MAX_RANK}`);
   if (strides.length !== shape.length) throw refuse(`${shape.length} sizes but ${strides.length} strides`);
-  if (!isShape(shape)) throw refuse(`[${shape.join(", ")}] is not a shape`);
+  if (!isShape(shape)) throw refuse(`${shownSizes(shape)} is not a shape`);
   if (![...strides, first].every(isSize)) {
-    throw refuse(`strides [${strides.join(", ")}] from element ${first} are not whole numbers from 0 up`);
+    throw refuse(`strides ${shownSizes(strides)} from element ${first} are not whole numbers from 0 up`);
   }
   const end = first + span(shape, strides);
   if (end > extent.count) throw refuse(`needs ${end} elements, its storage has ${extent.count}`);
