@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -93,6 +94,32 @@ describe("shards", () => {
     await expect(openCheckpoint(folder)).rejects.toThrow(CheckpointError);
     await expect(openCheckpoint(folder)).rejects.toThrow(message);
     expect(await openFiles()).toBe(before);
+  });
+});
+
+describe("what is no regular file", () => {
+  /** Waits for no writer: a test that hangs here fails by its time. */
+  const pipe = (path: string) => execFileSync("mkfifo", [path]);
+  const SHARD = "m-00001-of-00001.bin";
+
+  test.each([
+    ["a pipe", pipe],
+    ["a folder", (path: string) => mkdir(path)],
+  ])("%s as a shard is refused and not left open", async (_, make) => {
+    await fill({ "model.bin.index.json": JSON.stringify({ weight_map: { a: SHARD } }) });
+    await make(join(folder, SHARD));
+    const before = await openFiles();
+    await expect(openCheckpoint(folder)).rejects.toThrow(
+      new CheckpointError(`${join(folder, SHARD)}: not a regular file`),
+    );
+    expect(await openFiles()).toBe(before);
+  });
+
+  test("a pipe by its name, and as the only checkpoint of a folder", async () => {
+    const path = join(folder, "weights.pth");
+    pipe(path);
+    await expect(openCheckpoint(path)).rejects.toThrow(`${path}: neither a file nor a folder`);
+    await expect(openCheckpoint(folder)).rejects.toThrow(`${path}: not a regular file`);
   });
 });
 

@@ -57,7 +57,7 @@ async function isFolder(path: string): Promise<boolean> {
 
 /** Name of the one checkpoint in a folder. */
 async function onlyCheckpoint(folder: string): Promise<string> {
-  const names = (await readdir(folder)).sort();
+  const names = (await namesIn(folder)).sort();
   const whole = names.filter((name) => INDEX.test(name) || (CHECKPOINT.test(name) && !SHARD.test(name)));
   const twice = whole.some((name) => HUGGING_FACE.test(name));
   const found = twice ? whole.filter((name) => !HUGGING_FACE_TORCH.test(name)) : whole;
@@ -69,4 +69,12 @@ async function onlyCheckpoint(folder: string): Promise<string> {
     throw new CheckpointError(`${folder}: ${found.length} checkpoints, name one of them: ${quoted(found.join(", "))}`);
   }
   return only;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    throw new CheckpointError(`${folder}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
+  }
 }
