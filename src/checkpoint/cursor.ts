@@ -10,12 +10,20 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Longest piece of a file's text that an error message repeats. */
 const SHOWN_CHARACTERS = 80;
 
+/** Longest name that is printed as it is; published ones have at most 80 characters. */
+const PLAIN_CHARACTERS = 1024;
+
 /** Most sizes that an error message lists; published tensors have at most five. */
 const SHOWN_SIZES = 16;
 
 /** Text out of a file, made fit for one line of an error message: quoted, escaped, shortened. */
 export function quoted(text: string): string {
   return shown(text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
+}
+
+/** A file's own name for something, fit for one line of a terminal: {@link quoted} if it holds control characters or is huge. */
+export function printable(name: string): string {
+  return name.length > PLAIN_CHARACTERS || /[\p{Cc}\u2028\u2029]/u.test(name) ? quoted(name) : name;
 }
 
 /** Sizes or strides out of a file, made fit for one line of an error message. */

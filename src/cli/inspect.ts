@@ -1,5 +1,6 @@
 /** `scalekv inspect`: what a checkpoint holds, and which published model it is. */
 import { Command } from "commander";
+import { printable } from "../checkpoint/cursor.js";
 import { inspect, type Inspection } from "../models/inspect.js";
 import { mebibytes, table } from "./table.js";
 
@@ -20,11 +21,16 @@ export function inspectCommand(): Command {
 export function describeInspection(inspection: Inspection): string {
   const { path, format, model, refused, nestings, totals, tensors } = inspection;
   const head = [
-    `${path} (${format})`,
+    `${printable(path)} (${format})`,
     `model: ${model ?? refused ?? "none that is known here"}`,
     ...(nestings.length > 0 ? [`nested under: ${nestings.join(", ")}`] : []),
   ];
-  const rows = tensors.map(({ name, dtype, shape, bytes }) => [name, dtype, `[${shape.join(", ")}]`, String(bytes)]);
+  const rows = tensors.map(({ name, dtype, shape, bytes }) => [
+    printable(name),
+    dtype,
+    `[${shape.join(", ")}]`,
+    String(bytes),
+  ]);
   const sums = Object.entries(totals).map(([dtype, { tensors: count, elements, bytes }]) => [
     dtype,
     `${count} tensors`,
