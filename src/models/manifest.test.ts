@@ -24,6 +24,7 @@ describe("checkManifest", () => {
     [emptyTensors(MANIFEST, { a: [3, 2] }), "file.pth: not the model: a is [3, 2], expected [2, 3]"],
     [emptyTensors(MANIFEST, { a: [2, 3, 1] }), "file.pth: not the model: a is [2, 3, 1], expected [2, 3]"],
     [emptyTensors(MANIFEST, { c: [1] }), "file.pth: not the model: c [1] is unexpected"],
+    [emptyTensors(MANIFEST, { "c\u001b[2J": [1] }), 'file.pth: not the model: "c\\u001b[2J" [1] is unexpected'],
     [
       emptyTensors(MANIFEST).set("b", { ...emptyTensor("b", [4]), dtype: "i64" }),
       "file.pth: not the model: b is i64, expected a floating-point type",
@@ -60,6 +61,9 @@ describe("refuseForeign", () => {
     expect(() => {
       refuseForeign(emptyTensors([["x.1", [1]]]), foreign, "file");
     }).toThrow(new ModelError("file: an x is not supported (tensor x.1)"));
+    expect(() => {
+      refuseForeign(emptyTensors([["x.\r", [1]]]), foreign, "file");
+    }).toThrow(new ModelError('file: an x is not supported (tensor "x.\\r")'));
   });
 });
 

@@ -2,6 +2,7 @@
  * A manifest says which tensors a model has and how large they are. A checkpoint is checked against it before any
  * graph is built, so that a wrong file is refused by name and never half used.
  */
+import { printable } from "../checkpoint/cursor.js";
 import type { DType, StoredTensor } from "../checkpoint/tensor.js";
 import { ModelError } from "../errors.js";
 
@@ -53,7 +54,7 @@ function* missingOrDifferent(tensors: Tensors, manifest: Manifest): Generator<st
 
 function* unexpected(tensors: Tensors, manifest: Manifest): Generator<string> {
   for (const [name, { shape }] of tensors) {
-    if (!manifest.has(name)) yield `${name} ${formatShape(shape)} is unexpected`;
+    if (!manifest.has(name)) yield `${printable(name)} ${formatShape(shape)} is unexpected`;
   }
 }
 
@@ -65,7 +66,7 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
 export function refuseForeign(tensors: Tensors, foreign: readonly ForeignTensor[], file: string): void {
   for (const { name: pattern, meaning } of foreign) {
     for (const name of tensors.keys()) {
-      if (pattern.test(name)) throw new ModelError(`${file}: ${meaning} is not supported (tensor ${name})`);
+      if (pattern.test(name)) throw new ModelError(`${file}: ${meaning} is not supported (tensor ${printable(name)})`);
     }
   }
 }

@@ -58,6 +58,10 @@ describe("publishedVae", () => {
     expect(() => publishedVae(small({ "decoder.conv_in.weight": [64, 16, 3, 3] }), "file")).toThrow(
       new ModelError("file: tensor decoder.conv_in.conv.weight is given twice, as decoder.conv_in.weight too"),
     );
+    const hostile = { "decoder.\u001b.conv_in.conv.weight": [1], "decoder.\u001b.conv_in.weight": [1] };
+    expect(() => publishedVae(small(hostile), "file")).toThrow(
+      'tensor "decoder.\\u001b.conv_in.conv.weight" is given twice, as "decoder.\\u001b.conv_in.weight" too',
+    );
   });
 });
 

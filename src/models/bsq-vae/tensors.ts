@@ -2,6 +2,7 @@
  * Which tensors a BSQ-VAE has. Published files name a convolution's weights either `conv1.weight` or, after the wrapper
  * class of the training code, `conv1.conv.weight` (norms likewise); this project uses the long names.
  */
+import { printable } from "../../checkpoint/cursor.js";
 import type { StoredTensor } from "../../checkpoint/tensor.js";
 import { ModelError } from "../../errors.js";
 import {
@@ -44,7 +45,9 @@ export function publishedVae(tensors: Tensors, file: string): Tensors {
   for (const [name, tensor] of tensors) {
     if (!/^(encoder|decoder|(post_)?quant_conv)\./.test(name)) continue;
     const long = wrappedVaeName(name);
-    if (published.has(long)) throw new ModelError(`${file}: tensor ${long} is given twice, as ${name} too`);
+    if (published.has(long)) {
+      throw new ModelError(`${file}: tensor ${printable(long)} is given twice, as ${printable(name)} too`);
+    }
     published.set(long, tensor);
   }
   return published;
