@@ -1,7 +1,6 @@
 /** Budget files on disk (Node only). What they hold is told in `budget.ts`. */
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { BudgetError } from "../errors.js";
 import { fitBudget, formatBudget, parseBudget, requireModel, type Budget, type BudgetModel } from "./budget.js";
 import type { MapSize } from "./maps.js";
@@ -70,8 +69,7 @@ export async function writeBudget(path: string, budget: Budget): Promise<void> {
 
 /** Writes a text file in one step. A file that cannot be written is a BudgetError. */
 export async function writeText(path: string, text: string): Promise<void> {
-  // No part of the file's name, to which the system may allow no more letters.
-  const temporary = join(dirname(path), `.${randomUUID()}.part`);
+  const temporary = `${path}.${randomUUID()}.part`;
   try {
     await writeFile(temporary, text, { flag: "wx" });
     await rename(temporary, path);

@@ -13,7 +13,6 @@ import {
   numberedFiles,
   previewFile,
   writeImage,
-  writeReport,
 } from "./image-file.js";
 
 /** 4 wide, 2 high, every level different, so that swapped axes or channels show. */
@@ -106,16 +105,12 @@ describe("writeImage", () => {
     }),
   );
 
-  it("writes files with the longest name that the system allows", () =>
+  it("writes a file with the longest name that the system allows", () =>
     inTemporaryFolder(async (folder) => {
-      const [image, page] = [".png", ".html"].map((ending) => "a".repeat(255 - ending.length) + ending) as [
-        string,
-        string,
-      ];
-      await checkWritable(join(folder, image));
-      await writeImage(join(folder, image), IMAGE, encodingOf(image));
-      await writeReport(join(folder, page), "<p>");
-      expect((await readdir(folder)).sort()).toEqual([page, image].sort());
+      const name = `${"a".repeat(251)}.png`;
+      await checkWritable(join(folder, name));
+      await writeImage(join(folder, name), IMAGE, encodingOf(name));
+      expect(await readdir(folder)).toEqual([name]);
     }));
 
   it("says in one line that a format has no room, and leaves nothing", () =>
