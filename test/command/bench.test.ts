@@ -146,7 +146,7 @@ describe("scalekv bench generate", () => {
       out,
     ];
     const { code, stdout, stderr } = await scalekv(...tiny, ...flags);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: ENAMETOOLONG\n` });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: the name is too long\n` });
     const { report, profile, seconds } = JSON.parse(stdout) as Observed;
     expect(seconds).toBeGreaterThan(0);
     expect(profile.stages.map(({ name }) => name)).toEqual(report.stages.map(({ name }) => name));

@@ -88,7 +88,7 @@ describe("scalekv report", { timeout: 120_000 }, () => {
     // Good as a name, too long for that of its temporary file.
     const out = at(`${"x".repeat(240)}.html`);
     const { code, stdout, stderr } = await scalekv("report", compressed, "--out", out, "--pictures", "0", "--json");
-    expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: ENAMETOOLONG\n` });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: the name is too long\n` });
     expect(JSON.parse(stdout)).toMatchObject({ runs: [{ complete: { done: 3, total: 3 } }] });
   });
 
