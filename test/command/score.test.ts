@@ -74,7 +74,10 @@ describe("scalekv score", () => {
       // Good as a name, too long for that of its temporary file.
       const out = join(folder, `${"x".repeat(240)}.html`);
       const { code, stdout, stderr } = await scalekv("score", a, b, "--metrics", "psnr", "--out", out, "--json");
-      expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: the name is too long\n` });
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr: `scalekv: ${out}: cannot be written: the name is too long\n`,
+      });
       expect(JSON.parse(stdout)).toMatchObject({ count: COUNT, equal: 1 });
     }));
 
