@@ -51,51 +51,54 @@ describe("loading", () => {
   });
 });
 
+/** What is told of a drawing under way. */
+interface Told {
+  readonly stage: string;
+  readonly scale?: number;
+  readonly scales?: number;
+  readonly layer?: number;
+}
+
+/** Does `work` with the embedded model. */
+async function withEngine(work: (engine: Engine) => Promise<void>): Promise<void> {
+  const engine = await Engine.load("tiny", {}, counted().open);
+  try {
+    await work(engine);
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** Draws, and gives up once it is told what `until` waits for. */
+async function giveUp(engine: Engine, until: (event: Told) => boolean): Promise<void> {
+  const controller = new AbortController();
+  const onProgress = (event: Told): void => {
+    if (until(event)) controller.abort("enough");
+  };
+  const drawing = engine.draw(["a fox"], { pixels: "0.06M", signal: controller.signal, onProgress });
+  await expect(drawing).rejects.toBe("enough");
+}
+
 describe("the embedded model", () => {
-  it("gives up while it decodes", async () => {
-    const { open } = counted();
-    const engine = await Engine.load("tiny", {}, open);
-    try {
-      const controller = new AbortController();
-      const onProgress = (event: { stage: string; scale?: number; scales?: number; layer?: number }): void => {
-        // The last that is told before the decoder begins.
-        if (event.stage === "scale" && event.scale === event.scales && event.layer === 4) controller.abort("enough");
-      };
-      const drawing = engine.draw(["a fox"], { pixels: "0.06M", signal: controller.signal, onProgress });
-      await expect(drawing).rejects.toBe("enough");
-    } finally {
-      await engine.dispose();
-    }
-  });
+  it("gives up while it decodes", () =>
+    // The last that is told before the decoder begins.
+    withEngine((engine) =>
+      giveUp(engine, ({ stage, scale, scales, layer }) => stage === "scale" && scale === scales && layer === 4),
+    ));
 
-  it("keeps no state of a drawing that was given up", async () => {
-    const { open } = counted();
-    const engine = await Engine.load("tiny", {}, open);
-    try {
-      const controller = new AbortController();
-      const onProgress = ({ stage }: { stage: string }): void => {
-        if (stage === "scale") controller.abort("enough");
-      };
+  it("keeps no state of a drawing that was given up", () =>
+    withEngine(async (engine) => {
       const clear = vi.spyOn(StateMemory.prototype, "clear");
-      const drawing = engine.draw(["a fox"], { pixels: "0.06M", signal: controller.signal, onProgress });
-      await expect(drawing).rejects.toBe("enough");
+      await giveUp(engine, ({ stage }) => stage === "scale");
       expect(clear).toHaveBeenCalledOnce();
-    } finally {
-      await engine.dispose();
-    }
-  });
+    }));
 
-  it("refuses a storage type for one call that it was not loaded for", async () => {
-    const { open } = counted();
-    const engine = await Engine.load("tiny", {}, open);
-    try {
+  it("refuses a storage type for one call that it was not loaded for", () =>
+    withEngine(async (engine) => {
       const cache: CacheOptions = { storage: "int8" };
       const line = "storage int8: the model was loaded for fp32, which no single call changes";
       await expect(engine.draw(["a fox"], { pixels: "0.06M", cache })).rejects.toThrow(new OptionError(line));
-    } finally {
-      await engine.dispose();
-    }
-  });
+    }));
 
   it("frees everything, whatever fails, and tells the first failure", async () => {
     const { open, closed } = counted();
