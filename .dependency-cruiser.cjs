@@ -1,5 +1,6 @@
 /** The house as a rule: a folder may import those below it, never one above or beside it. Lowest first. */
 const floors = [
+  ["files"],
   ["checkpoint", "budget"],
   ["graph"],
   ["runtime"],

@@ -51,7 +51,7 @@ describe("a budget file", () => {
       const read = (name: string) => readBudget(join(folder, name), model, schedule.maps);
       await expect(read("none.json")).rejects.toThrow(new BudgetError(`${folder}/none.json: cannot be read (ENOENT)`));
       await expect(readBudget(folder, model, schedule.maps)).rejects.toThrow(
-        new BudgetError(`${folder}: cannot be read (EISDIR)`),
+        new BudgetError(`${folder}: cannot be read (not a regular file)`),
       );
       await writeFile(join(folder, "huge"), "");
       await truncate(join(folder, "huge"), 2 ** 32);

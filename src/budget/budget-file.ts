@@ -1,7 +1,9 @@
 /** Budget files on disk (Node only). What they hold is told in `budget.ts`. */
-import { randomUUID } from "node:crypto";
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { BudgetError } from "../errors.js";
+import { readText } from "../files/read-file.js";
+import { isMissing, systemCode } from "../files/system-error.js";
+import { writeInOneStep } from "../files/write-file.js";
 import { fitBudget, formatBudget, parseBudget, requireModel, type Budget, type BudgetModel } from "./budget.js";
 import type { MapSize } from "./maps.js";
 
@@ -25,7 +27,7 @@ export function calibrationBeside(transformer: string): string {
  * @throws BudgetError where it cannot be read, is damaged, or was made for something else
  */
 export async function readBudget(path: string, model: BudgetModel, maps: readonly MapSize[]): Promise<Budget> {
-  return fitBudget(parseBudget(await readText(path), path), model, maps, path);
+  return fitBudget(parseBudget(await readLimited(path), path), model, maps, path);
 }
 
 /**
@@ -38,22 +40,22 @@ export async function readCalibrationBeside(transformer: string, model: BudgetMo
   try {
     await stat(path);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw new BudgetError(`${path}: cannot be read (${errorCode(error)})`, { cause: error });
+    if (isMissing(error)) return undefined;
+    throw new BudgetError(`${path}: cannot be read (${systemCode(error)})`, { cause: error });
   }
-  const budget = parseBudget(await readText(path), path);
+  const budget = parseBudget(await readLimited(path), path);
   requireModel(budget, model, path);
   return budget;
 }
 
-async function readText(path: string): Promise<string> {
+async function readLimited(path: string): Promise<string> {
   try {
     const { size } = await stat(path);
     if (size > MAX_BYTES) throw new BudgetError(`${path}: ${size} bytes, more than a budget file's ${MAX_BYTES}`);
-    return await readFile(path, "utf8");
+    return await readText(path);
   } catch (error) {
     if (error instanceof BudgetError) throw error;
-    throw new BudgetError(`${path}: cannot be read (${errorCode(error)})`, { cause: error });
+    throw new BudgetError(`${path}: cannot be read (${systemCode(error)})`, { cause: error });
   }
 }
 
@@ -64,22 +66,10 @@ async function readText(path: string): Promise<string> {
  * @throws BudgetError where the budget is not whole, or the file cannot be written
  */
 export async function writeBudget(path: string, budget: Budget): Promise<void> {
-  await writeText(path, formatBudget(budget, path));
-}
-
-/** Writes a text file in one step. A file that cannot be written is a BudgetError. */
-export async function writeText(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.part`;
+  const text = formatBudget(budget, path);
   try {
-    await writeFile(temporary, text, { flag: "wx" });
-    await rename(temporary, path);
+    await writeInOneStep(path, text);
   } catch (error) {
-    // What could not be made may not be removable either; the first reason is the one that counts.
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw new BudgetError(`${path}: cannot be written (${errorCode(error)})`, { cause: error });
+    throw new BudgetError(`${path}: cannot be written (${systemCode(error)})`, { cause: error });
   }
-}
-
-function errorCode(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? "unknown";
 }

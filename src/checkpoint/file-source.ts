@@ -1,8 +1,9 @@
 /** Files on disk as byte sources (Node only). */
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { open, realpath, type FileHandle } from "node:fs/promises";
+import { realpath, type FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
+import { openRegularFile } from "../files/read-file.js";
+import { systemCode } from "../files/system-error.js";
 import { checkRange, type ByteSource } from "./source.js";
 
 /** Bytes at both ends of a file that its fingerprint is made of: headers at the one, zip's checksums at the other. */
@@ -45,8 +46,8 @@ class FileSource implements ByteSource {
   }
 
   /** What the disk or the network behind it says (EIO, ESTALE), in one line. */
-  private readonly failed = (error: NodeJS.ErrnoException): never => {
-    throw new CheckpointError(`${this.name}: cannot be read (${error.code ?? "unknown"})`, { cause: error });
+  private readonly failed = (error: unknown): never => {
+    throw new CheckpointError(`${this.name}: cannot be read (${systemCode(error)})`, { cause: error });
   };
 }
 
@@ -58,23 +59,9 @@ class FileSource implements ByteSource {
 export async function openFile(path: string): Promise<ByteSource> {
   try {
     const real = await realpath(path);
-    // Opened to read alone, a pipe waits for a writer, perhaps for ever. Windows has neither such pipes nor the flag.
-    const handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
-    return new FileSource(path, real, await sizeOf(path, handle), handle);
+    const { handle, size } = await openRegularFile(real);
+    return new FileSource(path, real, size, handle);
   } catch (error) {
-    if (error instanceof CheckpointError) throw error;
-    throw new CheckpointError(`${path}: cannot be opened (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
-  }
-}
-
-/** The file's size in bytes; where it cannot be had the file is closed. */
-async function sizeOf(path: string, handle: FileHandle): Promise<number> {
-  try {
-    const found = await handle.stat();
-    if (!found.isFile()) throw new CheckpointError(`${path}: not a regular file`);
-    return found.size;
-  } catch (error) {
-    await handle.close();
-    throw error;
+    throw new CheckpointError(`${path}: cannot be opened (${systemCode(error)})`, { cause: error });
   }
 }

@@ -110,7 +110,7 @@ describe("what is no regular file", () => {
     await make(join(folder, SHARD));
     const before = await openFiles();
     await expect(openCheckpoint(folder)).rejects.toThrow(
-      new CheckpointError(`${join(folder, SHARD)}: not a regular file`),
+      new CheckpointError(`${join(folder, SHARD)}: cannot be opened (not a regular file)`),
     );
     expect(await openFiles()).toBe(before);
   });
@@ -119,7 +119,7 @@ describe("what is no regular file", () => {
     const path = join(folder, "weights.pth");
     pipe(path);
     await expect(openCheckpoint(path)).rejects.toThrow(`${path}: neither a file nor a folder`);
-    await expect(openCheckpoint(folder)).rejects.toThrow(`${path}: not a regular file`);
+    await expect(openCheckpoint(folder)).rejects.toThrow(`${path}: cannot be opened (not a regular file)`);
   });
 });
 

@@ -2,6 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CheckpointError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { quoted } from "./cursor.js";
 import { openFile } from "./file-source.js";
@@ -75,6 +76,6 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    throw new CheckpointError(`${folder}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
+    throw new CheckpointError(`${folder}: cannot be read (${systemCode(error)})`);
   }
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 import { quoted } from "./cursor.js";
 import { METADATA } from "./safetensors.js";
 import { elementCount } from "./tensor.js";
@@ -37,9 +38,7 @@ export async function writeSafetensors(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new CheckpointError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? "unknown"})`, {
-      cause: error,
-    });
+    throw new CheckpointError(`${path}: cannot be written (${systemCode(error)})`, { cause: error });
   }
 }
 

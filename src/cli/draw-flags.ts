@@ -6,6 +6,7 @@ import type { ScaleKVScoring } from "../cache/policies/scalekv.js";
 import { POLICY_NAMES, type PolicyName } from "../cache/registry.js";
 import { STORAGE_TYPES, type StorageType } from "../cache/storage.js";
 import { OptionError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 import { WEIGHT_TYPES, type WeightType } from "../graph/model.js";
 import {
   PIXEL_CLASSES,
@@ -190,7 +191,7 @@ export async function readBudgetFile(flag: string, path: string): Promise<Budget
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new OptionError(`${flag} ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
+    throw new OptionError(`${flag} ${path}: cannot be read (${systemCode(error)})`);
   }
   return parseBudget(text, path);
 }

@@ -2,8 +2,8 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 import { Counter, drawMissing } from "../evaluation/drawing.js";
 import { promptsOf } from "../evaluation/followed-pairs.js";
 import type { Asked } from "../evaluation/prompt-following/asked.js";
@@ -14,7 +14,7 @@ import { DEFAULT_MODEL } from "../models/catalogue.js";
 import { addDrawFlags, checkWeightsCache, drawOptions, pipelineOptions, type DrawFlags } from "./draw-flags.js";
 import { lookAtModel, settleCache } from "./evaluated-model.js";
 import { EvaluationFolder } from "./evaluation-folder.js";
-import { makeFolder } from "./image-file.js";
+import { makeFolder, writeReport } from "./image-file.js";
 import { interruptible } from "./interrupt.js";
 import { openPromptCheck } from "./model-checker.js";
 import { parseInteger } from "./numbers.js";
@@ -79,7 +79,7 @@ async function evaluatePrompts(flags: EvalPromptsFlags, load: () => Promise<Pipe
   for (const one of found) pictures.push({ ...one, ...(await checkOne(check.checker, one)) });
   const report = { model, pictures };
   process.stdout.write(flags.json ? `${JSON.stringify(followingJson(report), null, 2)}\n` : followingTable(report));
-  if (out !== undefined) await writeReport(out, report);
+  if (out !== undefined) await writeFollowing(out, report);
 }
 
 /** A picture, and what its prompt asks. */
@@ -133,8 +133,7 @@ async function drawAll(
 /** A folder's pictures with their prompts, in the order of these; see {@link promptsOf}. */
 async function picturesIn(folder: string, asked: readonly Asked[]): Promise<AskedPicture[]> {
   const names = await readdir(folder).catch((error: unknown) => {
-    const { code = "unknown" } = error as NodeJS.ErrnoException;
-    throw new OptionError(`--images ${folder}: cannot be read (${code})`, { cause: error });
+    throw new OptionError(`--images ${folder}: cannot be read (${systemCode(error)})`, { cause: error });
   });
   const pictures = names.filter((name) => PICTURE.test(name));
   if (pictures.length === 0) throw new OptionError(`--images ${folder}: holds 0 pictures, at least 1 is needed`);
@@ -147,10 +146,10 @@ async function picturesIn(folder: string, asked: readonly Asked[]): Promise<Aske
   return found.toSorted((a, b) => a.number - b.number).map(({ file, number }) => ({ file, asked: asked[number]! }));
 }
 
-async function writeReport(out: string, report: FollowingReport): Promise<void> {
+async function writeFollowing(out: string, report: FollowingReport): Promise<void> {
   await makeFolder("--out", out);
-  await writeText(join(out, "table.md"), followingMarkdown(report));
-  await writeText(join(out, "verdicts.json"), `${JSON.stringify(followingJson(report), null, 2)}\n`);
+  await writeReport(join(out, "table.md"), followingMarkdown(report));
+  await writeReport(join(out, "verdicts.json"), `${JSON.stringify(followingJson(report), null, 2)}\n`);
   const page = resolve(out, "index.html");
-  await writeText(page, followingPage(report, page));
+  await writeReport(page, followingPage(report, page));
 }

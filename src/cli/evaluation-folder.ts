@@ -2,15 +2,16 @@
  * The folder of an evaluation: `settings.json` says of what, `outcomes.jsonl` what a comparison of caches found, a folder
  * for every contender holds its images as PNG. What was stopped goes on from there; other settings are refused.
  */
-import { appendFile, readFile, stat } from "node:fs/promises";
+import { appendFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
 import type { EvaluationStore } from "../evaluation/cache-comparison.js";
 import { parseOutcome, type Outcome } from "../evaluation/outcomes.js";
+import { readText } from "../files/read-file.js";
+import { isMissing, systemCode } from "../files/system-error.js";
 import type { RgbImage } from "../metrics/image.js";
 import { readPicture } from "../metrics/pairs.js";
-import { makeFolder, writeImage } from "./image-file.js";
+import { makeFolder, writeImage, writeReport } from "./image-file.js";
 
 const OUTCOMES = "outcomes.jsonl";
 
@@ -30,7 +31,7 @@ export class EvaluationFolder implements EvaluationStore {
     if (found !== undefined && found !== text) {
       throw new OptionError(`--out ${folder}: holds an evaluation of another model, other prompts or settings`);
     }
-    if (found === undefined) await writeText(file, text);
+    if (found === undefined) await writeReport(file, text);
     const lines = ((await readIfThere(join(folder, OUTCOMES))) ?? "").split("\n");
     return new EvaluationFolder(
       folder,
@@ -57,7 +58,7 @@ export class EvaluationFolder implements EvaluationStore {
 
   /** Replaces a file in one step. */
   async writeText(name: string, text: string): Promise<void> {
-    await writeText(join(this.folder, name), text);
+    await writeReport(join(this.folder, name), text);
   }
 
   /** Where an image is, or would be. */
@@ -68,9 +69,9 @@ export class EvaluationFolder implements EvaluationStore {
 
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, "utf8");
+    return await readText(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new OptionError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
+    if (isMissing(error)) return undefined;
+    throw new OptionError(`${file}: cannot be read (${systemCode(error)})`);
   }
 }

@@ -1,12 +1,12 @@
 /** Files that commands write: which format an image's name asks for, where a batch goes, and no half file left behind. */
-import { randomUUID } from "node:crypto";
-import { access, constants, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { writeText } from "../budget/budget-file.js";
 import { OptionError } from "../errors.js";
+import { makeFolders } from "../files/make-folders.js";
+import { isMissing, systemCode } from "../files/system-error.js";
+import { writeInOneStep } from "../files/write-file.js";
 import type { ImageSize } from "../generate/types.js";
 import type { RgbImage } from "../metrics/image.js";
-import { makeFolders } from "../models/make-folders.js";
 
 /** Formats an image can be written in. */
 export type ImageFormat = "png" | "jpeg" | "webp";
@@ -74,7 +74,7 @@ export async function checkWritable(file: string): Promise<void> {
     throw cannotWrite(file, error);
   }
   const existing = await stat(file).catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw cannotWrite(file, error);
+    if (!isMissing(error)) throw cannotWrite(file, error);
   });
   if (existing?.isDirectory()) throw new OptionError(`${file}: cannot be written: it is a folder`);
 }
@@ -85,7 +85,7 @@ export async function makeFolder(flag: string, folder: string): Promise<void> {
     await makeFolders(folder);
     await access(folder, constants.W_OK);
   } catch (error) {
-    throw new OptionError(`${flag} ${folder}: is no folder that can be written to (${errorCode(error)})`, {
+    throw new OptionError(`${flag} ${folder}: is no folder that can be written to (${systemCode(error)})`, {
       cause: error,
     });
   }
@@ -93,24 +93,19 @@ export async function makeFolder(flag: string, folder: string): Promise<void> {
 
 /** Encodes an image and puts it under its name in one step: a reader sees the old file or the whole new one. */
 export async function writeImage(file: string, image: RgbImage, encoding: Encoding): Promise<void> {
-  // No part of the image's name, to which the system may allow no more letters.
-  const temporary = join(dirname(file), `.${randomUUID()}.part`);
   try {
-    await writeFile(temporary, await encode(image, encoding));
-    await rename(temporary, file);
+    await writeInOneStep(file, await encode(image, encoding));
   } catch (error) {
-    // What could not be made may not be removable either; the first reason is the one that counts.
-    await rm(temporary, { force: true }).catch(() => undefined);
     throw cannotWrite(file, error);
   }
 }
 
-/** Puts a page or a drawing under its name in one step. @throws OptionError where it cannot be written */
+/** Puts a page, a table or a drawing under its name in one step. @throws OptionError where it cannot be written */
 export async function writeReport(file: string, text: string): Promise<void> {
   try {
-    await writeText(file, text);
+    await writeInOneStep(file, text);
   } catch (error) {
-    throw cannotWrite(file, (error as Error).cause ?? error);
+    throw cannotWrite(file, error);
   }
 }
 
@@ -125,7 +120,7 @@ async function encode({ width, height, data }: RgbImage, { format, quality }: En
 /** What the system's code means where it is one that users meet; the code itself otherwise. */
 function cannotWrite(file: string, error: unknown): OptionError {
   const folder = dirname(file);
-  const code = errorCode(error);
+  const code = systemCode(error);
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: `there is no folder ${folder}`,
     ENOTDIR: `${folder} is not a folder`,
@@ -133,8 +128,4 @@ function cannotWrite(file: string, error: unknown): OptionError {
     ENAMETOOLONG: "the name is too long",
   };
   return new OptionError(`${file}: cannot be written: ${reasons[code] ?? code}`, { cause: error });
-}
-
-function errorCode(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
 }

@@ -1,9 +1,11 @@
 /** The record of an unfinished calibration on disk (Node only): one JSON file, replaced in one step after each prompt. */
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { z } from "zod";
-import { writeText } from "../budget/budget-file.js";
 import type { AttentionStatistics } from "../budget/calibration.js";
 import { BudgetError } from "../errors.js";
+import { readText } from "../files/read-file.js";
+import { isMissing, systemCode } from "../files/system-error.js";
+import { writeInOneStep } from "../files/write-file.js";
 import type { CalibrationIdentity, CalibrationRecord } from "./calibrate.js";
 
 const table = z.array(z.array(z.number().nonnegative()));
@@ -30,7 +32,11 @@ export class CalibrationFile implements CalibrationRecord {
   }
 
   async keep(identity: CalibrationIdentity, measured: readonly AttentionStatistics[]): Promise<void> {
-    await writeText(this.path, `${JSON.stringify({ version: 1, identity, measured })}\n`);
+    try {
+      await writeInOneStep(this.path, `${JSON.stringify({ version: 1, identity, measured })}\n`);
+    } catch (error) {
+      throw new BudgetError(`${this.path}: cannot be written (${systemCode(error)})`, { cause: error });
+    }
   }
 
   /** The calibration is finished. */
@@ -40,11 +46,10 @@ export class CalibrationFile implements CalibrationRecord {
 
   private async read(): Promise<string | undefined> {
     try {
-      return await readFile(this.path, "utf8");
+      return await readText(this.path);
     } catch (error) {
-      const { code = "unknown" } = error as NodeJS.ErrnoException;
-      if (code === "ENOENT") return undefined;
-      throw new BudgetError(`${this.path}: cannot be read (${code})`, { cause: error });
+      if (isMissing(error)) return undefined;
+      throw new BudgetError(`${this.path}: cannot be read (${systemCode(error)})`, { cause: error });
     }
   }
 }

@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { OptionError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 import { COLOURS, sizeOf, type RgbImage } from "./image.js";
 
 /** Two files of the same name. */
@@ -52,7 +53,7 @@ async function filesIn(folder: string): Promise<string[]> {
     const files = entries.filter((entry) => !entry.isDirectory() && PICTURE.test(entry.name));
     return files.map(({ name }) => name).sort();
   } catch (error) {
-    const { code = String(error) } = error as NodeJS.ErrnoException;
+    const code = systemCode(error);
     const reasons: Readonly<Record<string, string>> = { ENOENT: "no such folder", ENOTDIR: "is not a folder" };
     throw new OptionError(`${folder}: ${reasons[code] ?? `cannot be read (${code})`}`, { cause: error });
   }

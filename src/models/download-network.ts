@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DownloadError } from "../errors.js";
 import { writingProblem, type Downloaded, type DownloadOptions } from "./download.js";
 import { hubError, refusal, type HubAccess } from "./hub-files.js";
-import { makeFolders } from "./make-folders.js";
+import { makeFolders } from "../files/make-folders.js";
 import { lookAt } from "./paths.js";
 import { NETWORKS, torchHubFolder, type NetworkName, type PublishedFile } from "./published-files.js";
 import { transfer, type RemoteFile } from "./transfer.js";

@@ -2,10 +2,11 @@
 import { link, rm, statfs, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { DownloadError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 import { FLAN_T5_XL, FLAN_T5_XL_NAME, publishedModel, publishedNames, type HubFiles } from "./catalogue.js";
 import { repoFolder, REVISION } from "./hub-cache.js";
 import { contentAddress, hubAccess, listHubFiles, type HubFile } from "./hub-files.js";
-import { makeFolders } from "./make-folders.js";
+import { makeFolders } from "../files/make-folders.js";
 import { lookAt } from "./paths.js";
 import { partialPath, transfer, type TransferOptions } from "./transfer.js";
 
@@ -137,7 +138,7 @@ async function fetchInto(file: HubFile, options: TransferOptions): Promise<void>
     await symlink(relative(dirname(name), blob), name);
   } catch (error) {
     // Windows lets only some users make symbolic links; a hard link serves as well.
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+    if (systemCode(error) !== "EPERM") throw error;
     await link(blob, name);
   }
 }

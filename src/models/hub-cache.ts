@@ -2,10 +2,12 @@
  * The cache that Hugging Face's tools share: `models--owner--name/refs/main` holds a commit,
  * `snapshots/<commit>/<path>` links to `blobs/<checksum>`.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getHFHubCachePath, getRepoFolderName } from "@huggingface/hub";
+import { readText } from "../files/read-file.js";
+import { isMissing } from "../files/system-error.js";
 import { withoutHome } from "./environment.js";
+import { unreadable } from "./paths.js";
 
 /** The branch that is looked up. */
 export const REVISION = "main";
@@ -28,11 +30,12 @@ function root(): string {
 
 /** The folder of the snapshot that `main` points to; undefined where nothing of the repository was downloaded. */
 export async function snapshotFolder(repo: string): Promise<string | undefined> {
+  const branch = join(repoFolder(repo), "refs", REVISION);
   try {
-    const commit = (await readFile(join(repoFolder(repo), "refs", REVISION), "utf8")).trim();
+    const commit = (await readText(branch)).trim();
     return join(repoFolder(repo), "snapshots", commit);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    if (isMissing(error)) return undefined;
+    throw unreadable(branch, error);
   }
 }

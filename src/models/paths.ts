@@ -1,6 +1,7 @@
 /** What lies at a path. */
 import { stat } from "node:fs/promises";
 import { ModelError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 
 /**
  * The kind and size of what lies at a path; undefined where there is nothing. Links are followed. What cannot be looked at,
@@ -11,13 +12,12 @@ export async function lookAt(path: string): Promise<{ readonly folder: boolean; 
     const found = await stat(path);
     return { folder: found.isDirectory(), size: found.size };
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return undefined;
     throw unreadable(path, error);
   }
 }
 
 /** What the system says of a path that is there and cannot be read, in one line. */
 export function unreadable(path: string, error: unknown): ModelError {
-  const { code = "unknown" } = error as NodeJS.ErrnoException;
-  return new ModelError(`${path}: cannot be read (${code})`, { cause: error });
+  return new ModelError(`${path}: cannot be read (${systemCode(error)})`, { cause: error });
 }

@@ -1,8 +1,9 @@
 /** A T5 encoder's folder on disk: `config.json`, tokenizer and weights, as Hugging Face lays them out (Node only). */
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { ModelError } from "../errors.js";
+import { readText } from "../files/read-file.js";
+import { systemCode } from "../files/system-error.js";
 import { checkTextEncoder, type JsonFolder, type TextEncoderFiles } from "./assemble.js";
 import { lookAt } from "./paths.js";
 import { searchFolder } from "./search.js";
@@ -46,9 +47,9 @@ export function jsonFolder(folder: string): JsonFolder {
 
 async function readJson(file: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(file, "utf8"));
+    return JSON.parse(await readText(file));
   } catch (error) {
-    const reason = error instanceof SyntaxError ? "is not JSON" : `cannot be read (${(error as Error).message})`;
+    const reason = error instanceof SyntaxError ? "is not JSON" : `cannot be read (${systemCode(error)})`;
     throw new ModelError(`${file}: ${reason}`);
   }
 }

@@ -7,9 +7,10 @@
 import { lstat, readdir, realpath, rm, utimes } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OptionError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 import type { KeptWeights, WeightsStore } from "../graph/externals.js";
 import { userCache, variable } from "./environment.js";
-import { makeFolders } from "./make-folders.js";
+import { makeFolders } from "../files/make-folders.js";
 import { HEADER_BYTES, ignoreMissing, isWhole, weightsFileKind, weightsFileName, writeWhole } from "./weights-file.js";
 
 /** Names the folder; default: `scalekv` in `XDG_CACHE_HOME` or `~/.cache`. */
@@ -100,7 +101,7 @@ export class WeightsFolder implements WeightsStore {
     try {
       return await work();
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+      const code = systemCode(error);
       const hint = `${FOLDER_VARIABLE} names another place, --no-weights-cache goes without`;
       throw new OptionError(`${this.options.folder}: weights cannot be kept there (${code}); ${hint}`, {
         cause: error,

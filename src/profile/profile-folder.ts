@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OptionError } from "../errors.js";
+import { systemCode } from "../files/system-error.js";
 
 /** Sessions that still write delay the removal of their folder. */
 const REMOVAL = { recursive: true, force: true, maxRetries: 3 } as const;
@@ -32,6 +33,6 @@ async function makeFolder(): Promise<string> {
   try {
     return await mkdtemp(join(place, "scalekv-profile-"));
   } catch (error) {
-    throw new OptionError(`TMPDIR ${place}: no folder can be made there: ${(error as NodeJS.ErrnoException).code}`);
+    throw new OptionError(`TMPDIR ${place}: no folder can be made there: ${systemCode(error)}`);
   }
 }

@@ -1,8 +1,10 @@
 /** A run's files in a folder on disk (Node only). Any number of processes may use one folder. */
-import { link, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { SamplingError } from "../errors.js";
-import { makeFolders } from "../models/make-folders.js";
+import { makeFolders } from "../files/make-folders.js";
+import { readRegularFile } from "../files/read-file.js";
+import { systemCode } from "../files/system-error.js";
 import { isAbandoned, isPart, partName } from "./part-files.js";
 import type { Store, StoredFile } from "./store.js";
 
@@ -11,7 +13,7 @@ export class FolderStore implements Store {
   constructor(readonly place: string) {}
 
   async get(path: string): Promise<Uint8Array | undefined> {
-    return this.ifThere(path, "read", () => readFile(this.at(path)));
+    return this.ifThere(path, "read", () => readRegularFile(this.at(path)));
   }
 
   async put(path: string, bytes: Uint8Array): Promise<void> {
@@ -23,7 +25,7 @@ export class FolderStore implements Store {
       // A link, unlike a rename, does not replace what is there.
       const made = await link(part, file).then(
         () => true,
-        (error: unknown) => errorCode(error) !== "EEXIST" && Promise.reject(error as Error),
+        (error: unknown) => systemCode(error) !== "EEXIST" && Promise.reject(error as Error),
       );
       await rm(part);
       return made;
@@ -103,7 +105,7 @@ export class FolderStore implements Store {
       try {
         return await work();
       } catch (error) {
-        if (["ENOENT", "ENOTDIR"].includes(errorCode(error))) return undefined;
+        if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return undefined;
         throw error;
       }
     });
@@ -115,7 +117,7 @@ export class FolderStore implements Store {
       return await work();
     } catch (error) {
       const cause = { cause: error };
-      throw new SamplingError(`${join(this.place, path)}: cannot be ${verb} (${errorCode(error)})`, cause);
+      throw new SamplingError(`${join(this.place, path)}: cannot be ${verb} (${systemCode(error)})`, cause);
     }
   }
 }
@@ -140,8 +142,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function errorCode(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
 }

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { systemCode } from "../files/system-error.js";
 import { sha256 } from "./hash.js";
 
 /** `.scalekv-HOST-PID-RANDOM.part`: hidden, and short whatever the picture is called. */
@@ -47,6 +48,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return systemCode(error) === "EPERM";
   }
 }

@@ -1,5 +1,6 @@
 /** Model folders and names: what is found, what is refused, and in which words. Weights are holes in sparse files. */
-import { copyFile, cp, mkdir, rename, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { copyFile, cp, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { writeBudget } from "../../src/budget/budget-file.js";
@@ -291,6 +292,11 @@ describe("a text encoder's folder", () => {
       await writeT5(folder, 64);
       await writeFile(join(folder, "config.json"), "{");
       await expect(openTextEncoder(folder)).rejects.toThrow(`${join(folder, "config.json")}: is not JSON`);
+      await rm(join(folder, "config.json"));
+      execFileSync("mkfifo", [join(folder, "config.json")]);
+      await expect(openTextEncoder(folder)).rejects.toThrow(
+        `${join(folder, "config.json")}: cannot be read (not a regular file)`,
+      );
       await expect(openTextEncoder(join(folder, "none"))).rejects.toThrow("none: no such folder");
       await expect(openTextEncoder(PATCHIFY)).rejects.toThrow(`${PATCHIFY}: holds no T5 text encoder`);
     }));

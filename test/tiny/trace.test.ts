@@ -40,7 +40,7 @@ async function refusal(
 }
 
 it.each<[string, string | object | undefined, string]>([
-  ["that is not there", undefined, "cannot be read"],
+  ["that is not there", undefined, "cannot be read (ENOENT)"],
   ["that is not JSON", "<html>\n<body>", "is not JSON"],
   ["that is no object", "[]", "Invalid input: expected object, received array"],
   [

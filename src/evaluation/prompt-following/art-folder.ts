@@ -1,8 +1,9 @@
 /** Reads a checker's folder: `checker.json`, and the drawings that it lists (Node only). */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { OptionError } from "../../errors.js";
+import { readText } from "../../files/read-file.js";
+import { systemCode } from "../../files/system-error.js";
 import { MAX_LEVEL } from "../../metrics/image.js";
 import { KINDS, RELATIONS, RGBA, type Art, type Drawing, type Raster } from "./art.js";
 import { parseJson } from "./json.js";
@@ -37,8 +38,8 @@ const SCHEMA = z.object({
  */
 export async function readArt(folder: string): Promise<Art | undefined> {
   const file = join(folder, RULES);
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+  const text = await readText(file).catch((error: unknown) => {
+    const code = systemCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw new OptionError(`${file}: cannot be read (${code})`, { cause: error });
   });

@@ -1,10 +1,11 @@
 /** `case.json` and `case.safetensors`: what a parity case says of itself. */
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { Checkpoint } from "../../checkpoint/checkpoint.js";
 import type { StoredTensor } from "../../checkpoint/tensor.js";
 import type { WritableTensor } from "../../checkpoint/write-safetensors.js";
 import { ModelError, OptionError } from "../../errors.js";
+import { readText } from "../../files/read-file.js";
+import { systemCode } from "../../files/system-error.js";
 import { PIXEL_CLASSES } from "../../models/infinity/schedule.js";
 
 /** What a case gives, by the names of its `expected.safetensors`. */
@@ -64,9 +65,11 @@ export type SelectionCase = z.infer<typeof selection>;
 export async function readCase(path: string): Promise<z.infer<typeof caseSchema>> {
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    json = JSON.parse(await readText(path));
   } catch (error) {
-    throw new OptionError(`${path}: ${error instanceof SyntaxError ? "is not JSON" : "cannot be read"}`);
+    throw new OptionError(
+      `${path}: ${error instanceof SyntaxError ? "is not JSON" : `cannot be read (${systemCode(error)})`}`,
+    );
   }
   const parsed = caseSchema.safeParse(json);
   if (parsed.success) return parsed.data;

@@ -1,6 +1,7 @@
 /** Text out of files that nobody vouches for (Node only): of limited size, and UTF-8 throughout. */
 import { createReadStream } from "node:fs";
 import { OptionError } from "../../errors.js";
+import { systemCode } from "../../files/system-error.js";
 
 /** A set's text, and the name that begins every error about it. */
 export interface Source {
@@ -45,8 +46,7 @@ export function linesOf(text: string): Line[] {
 
 /** The system would not open or list something. */
 export function unreadable(name: string, error: unknown): OptionError {
-  const { code = "unknown" } = error as NodeJS.ErrnoException;
-  return new OptionError(`${name}: cannot be read (${code})`, { cause: error });
+  return new OptionError(`${name}: cannot be read (${systemCode(error)})`, { cause: error });
 }
 
 /** At most one byte more than the limit: a pipe tells its length only by ending. */

@@ -1,0 +1,11 @@
+/** What the system says when it refuses a file. */
+
+/** The system's name for what went wrong, such as `ENOENT`; of an error that is not the system's, what it says. */
+export function systemCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}
+
+/** Whether the system says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return systemCode(error) === "ENOENT";
+}
