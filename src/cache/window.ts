@@ -35,7 +35,9 @@ export function spreadTokens(fresh: number, count: number): number[] {
 
 /** The first `first` positions and the latest `latest` of `length`, which are no fewer than both. */
 export function firstAndLatest(first: number, latest: number, length: number): number[] {
-  return [...new Array<number>(first).keys(), ...Array.from({ length: latest }, (_, i) => length - latest + i)];
+  const positions = [...new Array<number>(first).keys()];
+  for (let token = length - latest; token < length; token++) positions.push(token);
+  return positions;
 }
 
 /** A window at its place in a layer's cache. */

@@ -11,18 +11,22 @@ import { float16, float32, int64, int8, values, type Tensor } from "../../src/ru
 
 /** Values between −1 and 1 that look random; a seed gives the same ones always (the generator mulberry32). */
 export function noise(length: number, seed: number): Float32Array {
+  const data = new Float32Array(length);
   let state = seed;
-  return Float32Array.from({ length }, () => {
+  for (let i = 0; i < length; i++) {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1;
-  });
+    data[i] = ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1;
+  }
+  return data;
 }
 
 /** One lane of [tokens, lanes, dim], as [tokens, dim]. */
 export function laneOf(data: Float32Array, lane: number, lanes: number, dim: number): Float32Array {
-  return data.filter((_, i) => Math.floor(i / dim) % lanes === lane);
+  const own = new Float32Array(data.length / lanes);
+  for (let at = 0; at < own.length; at += dim) own.set(data.subarray(at * lanes + lane * dim).subarray(0, dim), at);
+  return own;
 }
 
 /** Tokens `start` to `end` of a tensor whose first axis they are; a view of any stored type. */

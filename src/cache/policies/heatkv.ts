@@ -13,6 +13,7 @@
  * Where we differ: the budget holds once all layers are through with a scale. The published code also evicts between
  * layers, so that it holds at every moment; what is left after the scale is the same.
  */
+import type { MapSize } from "../../budget/maps.js";
 import { evictedSlots, type EvictionOrder } from "../../budget/segments.js";
 import { planHeads, type CacheRun, type Plan, type Policy } from "../policy.js";
 
@@ -39,15 +40,32 @@ function plan(run: CacheRun, { order, sinks, budget }: HeatOptions): Plan {
   const holds = (slot: number, source: number, after: number): boolean =>
     source < sinks || after < source || ranks[source - sinks]!.get(slot)! >= evicted[after]!;
 
+  const sources = [...maps.keys()];
+  /** Of a slot: the source scales that are left of the first `count` once all is done after scale `after`. */
+  const left = (slot: number, count: number, after: number): number[] =>
+    sources.slice(0, count).filter((source) => holds(slot, source, after));
+  const known = new Map<string, readonly number[]>();
+
   return planHeads(run, ({ slot, scale }) => {
-    const positions: number[] = [];
-    let length = 0;
-    for (const [source, { height, width }] of maps.slice(0, scale + 1).entries()) {
-      if (!holds(slot, source, scale - 1)) continue;
-      const tokens = height * width;
-      if (holds(slot, source, scale)) positions.push(...Array.from({ length: tokens }, (_, i) => length + i));
-      length += tokens;
-    }
-    return positions.length === length ? { kind: "none" } : { kind: "fixed", positions };
+    const before = left(slot, scale + 1, scale - 1);
+    const after = left(slot, scale + 1, scale);
+    if (after.length === before.length) return { kind: "none" };
+    // Many heads hold the same segments: they share a list, which may be thousands of tokens long.
+    const which = `${before.join()} > ${after.join()}`;
+    const positions = known.get(which) ?? positionsOf(maps, before, after);
+    known.set(which, positions);
+    return { kind: "fixed", positions };
   });
+}
+
+/** Where the tokens of the source scales `after` lie among those of `before`. */
+function positionsOf(maps: readonly MapSize[], before: readonly number[], after: readonly number[]): number[] {
+  const positions: number[] = [];
+  let start = 0;
+  for (const source of before) {
+    const end = start + maps[source]!.height * maps[source]!.width;
+    if (after.includes(source)) for (let token = start; token < end; token++) positions.push(token);
+    start = end;
+  }
+  return positions;
 }
