@@ -1,7 +1,7 @@
 /** The part of the conformance suite that looks at plans alone; see `policy.case.ts`. */
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { historyAfter } from "../budget/maps.js";
+import { historyAfter, type MapSize } from "../budget/maps.js";
 import { scheduleFor, type PixelClass } from "../models/infinity/schedule.js";
 import { lengthAfter, type CacheRun, type Eviction, type Plan, type Scoring } from "./policy.js";
 import type { ChosenPolicy, PolicyTask } from "./registry.js";
@@ -31,13 +31,7 @@ interface Planned extends ChosenPolicy {
 export function planSuite(make: MakePolicy, ratio: number, pixels: PixelClass, fills: boolean): void {
   const { maps } = scheduleFor(pixels, ratio);
   const history = historyAfter(maps);
-  const planned = (budget: string | number): Planned[] =>
-    MODELS.map((model) => {
-      const chosen = make({ model, maps, tokenBytes: 1 }, budget);
-      const run = { layers: model.depth, heads: model.heads, maps };
-      const plan = chosen.policy.plan(run);
-      return { ...chosen, run, plan, slots: plan.headwise ? run.layers * run.heads : run.layers };
-    });
+  const planned = (budget: string | number): Planned[] => MODELS.map((model) => planFor(make, model, maps, budget));
 
   // The largest list millions of positions: no more than one size's are held at a time.
   let all: readonly Planned[] = [];
@@ -92,6 +86,18 @@ export function planSuite(make: MakePolicy, ratio: number, pixels: PixelClass, f
       expect(plan.evictions.flat().filter(({ kind }) => kind !== "none")).toEqual([]);
     }
   });
+}
+
+function planFor(
+  make: MakePolicy,
+  model: (typeof MODELS)[number],
+  maps: readonly MapSize[],
+  budget: string | number,
+): Planned {
+  const chosen = make({ model, maps, tokenBytes: 1 }, budget);
+  const run = { layers: model.depth, heads: model.heads, maps };
+  const plan = chosen.policy.plan(run);
+  return { ...chosen, run, plan, slots: plan.headwise ? run.layers * run.heads : run.layers };
 }
 
 /** Layers whose heads, `heads` slots in a row, observe by different tokens. */

@@ -1,7 +1,6 @@
 /** `scalekv bench` as a user runs it. */
-import { readdir, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { scalekv, startScalekvWith } from "../support/command.js";
 import { inTemporaryFolder } from "../support/temporary.js";
@@ -108,6 +107,14 @@ interface Observed {
   };
 }
 
+/** For a command to load its model. */
+const WAITING = { timeout: 60_000 };
+
+/** ONNX Runtime's profiles in a folder: the folder made for them, and what is in it. */
+async function profilesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder, { recursive: true })).filter((name) => name.startsWith("scalekv-profile-"));
+}
+
 describe("scalekv bench generate", () => {
   const tiny = ["bench", "generate", "a fox", "--model", "tiny", "--pixels", "0.06M", "--threads", "1"];
 
@@ -130,35 +137,30 @@ describe("scalekv bench generate", () => {
   });
 
   it("prints it as JSON, with parts that fill their stages, for a compressed cache, guided layers and weights in 8 bits", async () => {
-    // Good as a name, too long for that of its temporary file: what was measured is printed all the same.
-    const out = join(tmpdir(), `${"x".repeat(240)}.svg`);
-    const flags = [
-      "--policy",
-      "scalekv",
-      "--budget",
-      "60%",
-      "--weights",
-      "q8",
-      "--guidance-layer",
-      "-1",
-      "--json",
-      "--out",
-      out,
-    ];
-    const { code, stdout, stderr } = await scalekv(...tiny, ...flags);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: `scalekv: ${out}: cannot be written: the name is too long\n` });
-    const { report, profile, seconds } = JSON.parse(stdout) as Observed;
-    expect(seconds).toBeGreaterThan(0);
-    expect(profile.stages.map(({ name }) => name)).toEqual(report.stages.map(({ name }) => name));
-    for (const { seconds, parts } of profile.stages)
-      expect(parts.reduce((sum, part) => sum + part.seconds, 0)).toBeCloseTo(seconds, 6);
-    const named = (part: string): (typeof profile.stages)[number]["parts"] =>
-      profile.stages.flatMap(({ parts }) => parts.filter(({ name }) => name === part));
-    const guidance = named("guidance");
-    expect(guidance.map(({ seconds }) => seconds > 0)).toEqual(report.stages.slice(1, -1).map(() => true));
-    const cache = named("cache");
-    expect(cache.some(({ floorSeconds }) => floorSeconds > 0)).toBe(true);
-    expect(profile.total.operations).toBeGreaterThan(1e9);
+    await inTemporaryFolder(async (folder) => {
+      const out = join(folder, "out", "profile.svg");
+      await mkdir(dirname(out));
+      const flags = ["--policy", "scalekv", "--budget", "60%", "--weights", "q8", "--guidance-layer", "-1", "--json"];
+      const { finished } = startScalekvWith({ TMPDIR: folder }, ...tiny, ...flags, "--out", out);
+      // The picture's place was looked at before the first profile; what was measured is printed all the same.
+      await expect.poll(async () => (await profilesIn(folder)).length, WAITING).toBeGreaterThan(0);
+      await rm(dirname(out), { recursive: true });
+      const { code, stdout, stderr } = await finished;
+      const line = `scalekv: ${out}: cannot be written: there is no folder ${dirname(out)}\n`;
+      expect({ code, stderr }).toEqual({ code: 2, stderr: line });
+      const { report, profile, seconds } = JSON.parse(stdout) as Observed;
+      expect(seconds).toBeGreaterThan(0);
+      expect(profile.stages.map(({ name }) => name)).toEqual(report.stages.map(({ name }) => name));
+      for (const { seconds, parts } of profile.stages)
+        expect(parts.reduce((sum, part) => sum + part.seconds, 0)).toBeCloseTo(seconds, 6);
+      const named = (part: string): (typeof profile.stages)[number]["parts"] =>
+        profile.stages.flatMap(({ parts }) => parts.filter(({ name }) => name === part));
+      const guidance = named("guidance");
+      expect(guidance.map(({ seconds }) => seconds > 0)).toEqual(report.stages.slice(1, -1).map(() => true));
+      const cache = named("cache");
+      expect(cache.some(({ floorSeconds }) => floorSeconds > 0)).toBe(true);
+      expect(profile.total.operations).toBeGreaterThan(1e9);
+    });
   });
 
   it.each([
@@ -186,15 +188,13 @@ describe("scalekv bench generate", () => {
       // Its layers take long enough for the second to come before the first is seen to.
       const args = ["bench", "generate", "a fox", "--model", "stickers", "--pixels", "1M"];
       const { interrupt, finished } = startScalekvWith({ TMPDIR: folder }, ...args);
-      const profiles = async (): Promise<string[]> =>
-        (await readdir(folder, { recursive: true })).filter((name) => name.startsWith("scalekv-profile-"));
       // The folder, and files of sessions in it.
-      await expect.poll(async () => (await profiles()).length, { timeout: 30_000 }).toBeGreaterThan(10);
+      await expect.poll(async () => (await profilesIn(folder)).length, WAITING).toBeGreaterThan(10);
       interrupt();
       await new Promise((resolve) => setTimeout(resolve, 20));
       interrupt();
       // Ended by the signal there is no code; an abort would say so.
       expect(await finished).toEqual({ code: null, stdout: "", stderr: "" });
-      expect(await profiles()).toEqual([]);
+      expect(await profilesIn(folder)).toEqual([]);
     }));
 });

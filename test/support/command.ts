@@ -1,6 +1,8 @@
 /** The command as a user of a clone runs it. */
 import { spawn } from "node:child_process";
 
+const SCRIPT = "scripts/scalekv.mjs";
+
 /** What a finished command left behind. */
 export interface Finished {
   readonly code: number | null;
@@ -29,8 +31,16 @@ export function startScalekv(...args: string[]): Running {
 
 /** Starts it with further variables of the environment. */
 export function startScalekvWith(variables: Readonly<Record<string, string>>, ...args: string[]): Running {
-  const env = { ...process.env, ...variables };
-  const child = spawn(process.execPath, ["scripts/scalekv.mjs", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
+  return start(process.execPath, [SCRIPT, ...args], { ...process.env, ...variables });
+}
+
+/** Runs it where the system lets no file grow beyond half a KiB, as if the disk were full. */
+export function scalekvWithoutRoom(...args: string[]): Promise<Finished> {
+  return start("sh", ["-c", 'ulimit -f 1 && exec "$@"', "sh", process.execPath, SCRIPT, ...args]).finished;
+}
+
+function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
