@@ -9,7 +9,8 @@ import * as op from "../graph/ops/index.js";
 import { biasByLane, byLane, unitKeys, type Commit, type CommitShape, type JudgedTokens } from "./lanes.js";
 import { mergeAway } from "./merge-graph.js";
 import type { Scoring } from "./policy.js";
-import { FINE_TOKENS, narrow, STORED_ELEMENT, storedInput, type FinePlaces, type Stored } from "./storage.js";
+import { narrow, storedInput, type FinePlaces, type Stored } from "./storage-graph.js";
+import { FINE_TOKENS, STORED_ELEMENT } from "./storage.js";
 import { chooseUnlike } from "./unlike-graph.js";
 
 /**

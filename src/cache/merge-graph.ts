@@ -19,7 +19,8 @@ import {
   type Commit,
   type JudgedTokens,
 } from "./lanes.js";
-import { FINE_TOKENS, narrow, type Stored } from "./storage.js";
+import { narrow, type Stored } from "./storage-graph.js";
+import { FINE_TOKENS } from "./storage.js";
 
 /** No position. */
 const NOWHERE = -1;

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { decodeElements } from "../../src/checkpoint/decode.js";
 import { scorePositions, selectPositions, type Lane } from "../../src/cache/oracle.js";
 import type { Scored, Scoring } from "../../src/cache/policy.js";
-import { spreadBasis } from "../../src/cache/storage.js";
+import { spreadBasis } from "../../src/cache/storage-graph.js";
 import { float16, float32, int64, int8, values, type Tensor } from "../../src/runtime/tensor.js";
 
 /** Values between −1 and 1 that look random; a seed gives the same ones always (the generator mulberry32). */

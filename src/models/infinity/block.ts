@@ -2,7 +2,8 @@
 import type { StoredTensor } from "../../checkpoint/tensor.js";
 import type { GraphBuilder, Matrix, Value } from "../../graph/builder.js";
 import * as op from "../../graph/ops/index.js";
-import type { Stored, StorageType } from "../../cache/storage.js";
+import type { Stored } from "../../cache/storage-graph.js";
+import type { StorageType } from "../../cache/storage.js";
 import type { InfinityConfig } from "./config.js";
 
 /** Heads whose caches are equally long, and so can attend in one operator. */

@@ -1,5 +1,6 @@
 /** What self-attention works with: queries, keys and values of a scale's tokens, and what a cache takes and gives of them. */
-import { headName, storedInput } from "../../cache/storage.js";
+import { storedInput } from "../../cache/storage-graph.js";
+import { headName } from "../../cache/storage.js";
 import { readFloat32 } from "../../checkpoint/read.js";
 import { sliceRows } from "../../checkpoint/tensor.js";
 import type { Matrix, Value } from "../../graph/builder.js";

@@ -6,7 +6,7 @@
 import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { GraphTarget } from "../../graph/model.js";
 import * as op from "../../graph/ops/index.js";
-import { widen } from "../../cache/storage.js";
+import { widen } from "../../cache/storage-graph.js";
 import { bySlot, type Block, type SlotTokens } from "./block.js";
 import type { InfinityConfig } from "./config.js";
 
