@@ -1,4 +1,26 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Large files come first where nothing is known of an earlier run, as in a new clone; these take long for their size. */
+const LONG = /(?:conformance|eval-prompts|sample-kill|parity\/scalekv)\.test\.ts$/;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification): boolean => LONG.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
+/** Unit tests that put something in the place of a module: they need modules of their own, all others share them. */
+const mocking = readdirSync("src", { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".test.ts"))
+  .map((name) => join("src", name))
+  .filter((file) => readFileSync(file, "utf8").includes("vi.mock("));
+
+const SHORT = { testTimeout: 20_000, hookTimeout: 60_000 };
 
 /** Unit tests lie beside their source; everything that needs files, the command or a browser lies under test/. */
 export default defineConfig({
@@ -8,10 +30,15 @@ export default defineConfig({
     env: { SCALEKV_CACHE: "node_modules/.cache/scalekv" },
     // ONNX Runtime brings threads of its own: more workers than this only make two cores change hands.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 20_000, hookTimeout: 60_000 },
+        test: { name: "unit", include: ["src/**/*.test.ts"], exclude: mocking, isolate: false, ...SHORT },
+      },
+      {
+        extends: true,
+        test: { name: "unit, modules replaced", include: mocking, ...SHORT },
       },
       {
         extends: true,
