@@ -101,14 +101,15 @@ export class Engine {
     const { config } = this.files.infinity;
     const settings = this.settings(options, prompts.length);
     const { policy, budget, roles } = this.choosePolicy(options.cache ?? this.cache, settings, prompts.length);
+    const plan = this.model.plan(settings, prompts.length, policy);
     const recorder = new Recorder();
-    const { texts, negatives } = await this.readPrompts(prompts, options);
+    const { texts, negatives } = await this.readPrompts(prompts, settings, options);
     await recorder.mark("text", 0);
     const drawn = await this.model.draw({
       texts,
       negatives,
       settings,
-      policy,
+      plan,
       recorder,
       checkpoint: () => options.signal?.throwIfAborted(),
       onLayer: (scale, layer) => options.onProgress?.(layerProgress(settings, scale, layer, config.depth)),
@@ -147,7 +148,7 @@ export class Engine {
   async measure(prompt: string, options: DrawOptions = {}): Promise<AttentionStatistics> {
     const { depth } = this.subject(options).model;
     const settings = this.settings(options, 1);
-    const { texts, negatives } = await this.readPrompts([prompt], options);
+    const { texts, negatives } = await this.readPrompts([prompt], settings, options);
     return this.model.measure({
       texts,
       negatives,
@@ -182,6 +183,7 @@ export class Engine {
 
   private async readPrompts(
     prompts: readonly string[],
+    { guided }: Settings,
     { negative, positivePrompt, signal, onProgress }: DrawOptions,
   ): Promise<{ texts: Float32Array[]; negatives: Float32Array[] | undefined }> {
     const onLayer = (layer: number, layers: number): void => onProgress?.({ stage: "text", layer, layers });
@@ -189,7 +191,8 @@ export class Engine {
     const common = { signal, onLayer, maxLength: this.files.infinity.config.textLength };
     const encoded = await encodePrompts(prompts, parts, { ...common, positivePrompt });
     const texts = encoded.map(({ features }) => features);
-    if (negative === undefined) return { texts, negatives: undefined };
+    // Nothing steers away from it without guidance.
+    if (negative === undefined || !guided) return { texts, negatives: undefined };
     const [avoided] = await encodePrompts([negative], parts, common);
     return { texts, negatives: prompts.map(() => avoided!.features) };
   }

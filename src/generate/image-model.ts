@@ -6,7 +6,7 @@ import type { AttentionStatistics } from "../budget/calibration.js";
 import { CACHE_LAYOUTS, cacheBytes } from "../budget/memory.js";
 import type { KeptPositions, KvCache } from "../cache/kv-cache.js";
 import { full } from "../cache/policies/full.js";
-import type { CacheRun, Policy } from "../cache/policy.js";
+import type { CacheRun, Plan, Policy } from "../cache/policy.js";
 import type { StorageType } from "../cache/storage.js";
 import { readFloat32 } from "../checkpoint/read.js";
 import { sliceRows } from "../checkpoint/tensor.js";
@@ -29,16 +29,14 @@ import type { CacheReport } from "./types.js";
 /** Images side by side, [batch, height, width, 3] levels, red first. */
 export type Images = Awaited<ReturnType<Vae["decode"]>>;
 
-/** One batch to draw. */
-export interface Batch {
+/** One batch, however much of it is remembered. */
+export interface UnplannedBatch {
   /** The encoder's features of every prompt, [text, textChannels]. */
   readonly texts: readonly Float32Array[];
   /** What to steer away from, one for each prompt; without it the model's learned unconditional text of equal length. */
   readonly negatives?: readonly Float32Array[] | undefined;
   readonly settings: Settings;
   readonly recorder: Recorder;
-  /** What stays in the cache. Default: everything. */
-  readonly policy?: Policy | undefined;
   /** Default: the sampler, by the settings' seeds. */
   readonly chooseBits?: ChooseBits | undefined;
   /** Throws once the caller has given up. */
@@ -49,6 +47,12 @@ export interface Batch {
   readonly onKept?: ((scale: number, layer: number, kept: KeptPositions) => void) | undefined;
   /** A scale but the last is done; `decode` gives small images as they stand. */
   readonly onPreview?: ((scale: number, decode: () => Promise<Images>) => Promise<void>) | undefined;
+}
+
+/** One batch to draw. */
+export interface Batch extends UnplannedBatch {
+  /** What stays in the cache; see {@link ImageModel.plan}. */
+  readonly plan: Plan;
 }
 
 /** What a batch became. */
@@ -87,19 +91,27 @@ export class ImageModel {
     return this.transformer.weightBytes;
   }
 
+  /**
+   * What a policy, by default the full cache, keeps of a batch of images.
+   *
+   * @throws OptionError for a batch that has no room, or a policy that the model was not loaded for
+   */
+  plan(settings: Settings, images: number, policy: Policy = full): Plan {
+    this.transformer.requireRoom(images, settings.guided ? 2 * images : images, largestMap(settings));
+    const plan = policy.plan(this.cacheRun(settings));
+    this.transformer.requireLayersFor(plan);
+    return plan;
+  }
+
   /** Draws one batch. */
   async draw(batch: Batch): Promise<DrawnBatch> {
-    const { settings, recorder } = batch;
-    const largest = mapTokens(settings.schedule.maps.at(-1)!);
-    const images = batch.texts.length;
-    this.transformer.requireRoom(images, settings.guided ? 2 * images : images, largest);
+    const { settings, recorder, plan } = batch;
     const text = await recorder.time("conditioning", () => this.conditions(batch));
-    const plan = (batch.policy ?? full).plan(this.cacheRun(settings));
     const cache = this.transformer.makeCache(text.rows, plan);
     const codes = await this.drawCodes(batch, text, cache);
     const decoded = await this.vae.decode(codes.summed, batch.checkpoint);
     await recorder.mark("vae", 0);
-    const working = this.transformer.workingBytes(text.rows, plan, largest);
+    const working = this.transformer.workingBytes(text.rows, plan, largestMap(settings));
     return {
       images: decoded,
       cache: this.cacheReport(cache, settings, text.rows),
@@ -108,7 +120,7 @@ export class ImageModel {
   }
 
   /** Draws one batch with the full cache, only to see how the layers attend to it. */
-  async measure(batch: Batch): Promise<AttentionStatistics> {
+  async measure(batch: UnplannedBatch): Promise<AttentionStatistics> {
     const text = await this.conditions(batch);
     const cache = this.transformer.makeWatchingCache(text.rows, this.cacheRun(batch.settings));
     await this.drawCodes(batch, text, cache);
@@ -121,7 +133,7 @@ export class ImageModel {
   }
 
   /** The codes of all scales, summed; frees the cache. */
-  private async drawCodes(batch: Batch, text: TextRows, cache: KvCache): Promise<CodeAccumulator> {
+  private async drawCodes(batch: UnplannedBatch, text: TextRows, cache: KvCache): Promise<CodeAccumulator> {
     const { settings, texts } = batch;
     const codes = this.makeCodes(settings, texts.length);
     try {
@@ -147,7 +159,7 @@ export class ImageModel {
   }
 
   /** Conditional rows and, with guidance, the unconditional ones after them. Equal lengths share one computation. */
-  private async conditions({ texts, negatives, settings }: Batch): Promise<TextRows> {
+  private async conditions({ texts, negatives, settings }: UnplannedBatch): Promise<TextRows> {
     const { config } = this.files.infinity;
     const rows: TextCondition[] = [];
     for (const features of texts) rows.push(await this.transformer.condition(features));
@@ -205,7 +217,12 @@ export class ImageModel {
     };
   }
 
-  private async afterScale(batch: Batch, cache: KvCache, codes: CodeAccumulator, scale: number): Promise<void> {
+  private async afterScale(
+    batch: UnplannedBatch,
+    cache: KvCache,
+    codes: CodeAccumulator,
+    scale: number,
+  ): Promise<void> {
     const { recorder, settings, checkpoint, onPreview } = batch;
     const { maps } = settings.schedule;
     await recorder.mark(`scale ${scale + 1}`, cache.bytes, maps[scale]);
@@ -213,4 +230,9 @@ export class ImageModel {
     await onPreview(scale, () => this.vae.preview(codes.summed, checkpoint));
     await recorder.mark(`preview ${scale + 1}`, cache.bytes);
   }
+}
+
+/** Tokens of the last map, which is the largest. */
+function largestMap({ schedule }: Settings): number {
+  return mapTokens(schedule.maps.at(-1)!);
 }

@@ -146,10 +146,13 @@ describe.each(COMPRESSING)("%s", (policy) => {
 
 it("a policy that treats heads apart needs a model loaded for such, which draws with any other as well", async () => {
   const cache = { policy: "heatkv", budget: "30%", calibration: CALIBRATION } as const;
-  const refused = engine.draw([FOX], { pixels: "0.06M", cache });
+  const seen: DrawProgress[] = [];
+  const refused = engine.draw([FOX], { pixels: "0.06M", cache, onProgress: (event) => seen.push(event) });
   await expect(refused).rejects.toThrow(
     new OptionError("policy: treats heads apart, so it must be named when the model is loaded"),
   );
+  // Before anything is computed for it.
+  expect(seen).toEqual([]);
   const options = { pixels: "0.06M", seed: 7, cache: { policy: "scalekv", budget: "30%" } } as const;
   const [apart, together] = [await headwise.draw([FOX], options), await engine.draw([FOX], options)];
   expect(bytesOf(apart.image)).toBe(bytesOf(together.image));

@@ -131,6 +131,11 @@ describe("progress", () => {
       })),
     );
     expect(seen).toEqual([...texts, ...scales, { stage: "vae", image: 1, images: 1 }]);
+
+    seen.length = 0;
+    await draw(FOX, { negative: "snow", guidance: 1, onProgress: (event) => seen.push(event) });
+    // Without guidance nothing steers away from it, so it is not read.
+    expect(seen).toEqual([...texts.slice(0, 2), ...scales, { stage: "vae", image: 1, images: 1 }]);
   });
 });
 

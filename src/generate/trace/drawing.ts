@@ -58,7 +58,7 @@ async function traceWith(
       settings,
       recorder: new Recorder(),
       checkpoint: () => options.signal?.throwIfAborted(),
-      policy: parsed.scalekv ? casePolicy(parsed.scalekv) : undefined,
+      plan: image.plan(settings, parsed.batch, parsed.scalekv ? casePolicy(parsed.scalekv) : undefined),
       chooseBits: recordBits(forced, settings, layout, config.bits, results),
       onKept: (scale, layer, lanes) => {
         const shape = [lanes.length / config.heads, config.heads, lanes[0]!.length];

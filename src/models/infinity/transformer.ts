@@ -151,22 +151,25 @@ export class Transformer {
   }
 
   /**
-   * A cache for one batch of `rows` rows under a plan, where this transformer's layers can read it.
+   * A cache for one batch of `rows` rows under a plan.
    *
-   * @throws OptionError for a plan that treats heads apart or merges tokens, if the transformer was not loaded for such
+   * @throws OptionError for a plan that these layers cannot read, see {@link requireLayersFor}
    */
   makeCache(rows: number, plan: Plan): KvCache {
+    this.requireLayersFor(plan);
     const { committer, headwise, config } = this;
-    if (plan.headwise && !headwise) {
-      throw new OptionError("policy: treats heads apart, so it must be named when the model is loaded");
-    }
-    if (plan.scoring?.merge !== undefined && !committer.shape.merging) {
-      throw new OptionError("policy: merges tokens, so it must be named when the model is loaded");
-    }
     const shape = { ...committer.shape, rows, plan: headwise ? byHead(plan, config.heads) : plan };
     const Cache = this.onDevice ? DeviceCache : HostCache;
     if (!headwise) return new Cache(shape, committer);
     return new HeadwiseCache(new Cache({ ...shape, together: config.heads }, committer), config.heads);
+  }
+
+  /** Refuses, by an OptionError, a plan that treats heads apart or merges tokens, if this was not loaded for such. */
+  requireLayersFor({ headwise, scoring }: Plan): void {
+    if (headwise && !this.headwise)
+      throw new OptionError("policy: treats heads apart, so it must be named when the model is loaded");
+    if (scoring?.merge !== undefined && !this.committer.shape.merging)
+      throw new OptionError("policy: merges tokens, so it must be named when the model is loaded");
   }
 
   /**
