@@ -18,7 +18,7 @@ class LongestFirst extends BaseSequencer {
 const mocking = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => join("src", name))
-  .filter((file) => readFileSync(file, "utf8").includes("vi.mock("));
+  .filter((file) => /vi\.(?:mock|doMock)\(/.test(readFileSync(file, "utf8")));
 
 const SHORT = { testTimeout: 20_000, hookTimeout: 60_000 };
 

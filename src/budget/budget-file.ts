@@ -1,8 +1,8 @@
 /** Budget files on disk (Node only). What they hold is told in `budget.ts`. */
 import { stat } from "node:fs/promises";
 import { BudgetError } from "../errors.js";
-import { readText } from "../files/read-file.js";
-import { isMissing, systemCode } from "../files/system-error.js";
+import { readRegularText } from "../files/read-file.js";
+import { noSuchFile, systemCode } from "../files/system-error.js";
 import { writeInOneStep } from "../files/write-file.js";
 import { fitBudget, formatBudget, parseBudget, requireModel, type Budget, type BudgetModel } from "./budget.js";
 import type { MapSize } from "./maps.js";
@@ -40,7 +40,7 @@ export async function readCalibrationBeside(transformer: string, model: BudgetMo
   try {
     await stat(path);
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (noSuchFile(error)) return undefined;
     throw new BudgetError(`${path}: cannot be read (${systemCode(error)})`, { cause: error });
   }
   const budget = parseBudget(await readLimited(path), path);
@@ -52,7 +52,7 @@ async function readLimited(path: string): Promise<string> {
   try {
     const { size } = await stat(path);
     if (size > MAX_BYTES) throw new BudgetError(`${path}: ${size} bytes, more than a budget file's ${MAX_BYTES}`);
-    return await readText(path);
+    return await readRegularText(path);
   } catch (error) {
     if (error instanceof BudgetError) throw error;
     throw new BudgetError(`${path}: cannot be read (${systemCode(error)})`, { cause: error });

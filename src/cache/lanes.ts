@@ -6,7 +6,7 @@ import type { GraphBuilder, Value } from "../graph/builder.js";
 import type { GraphTarget } from "../graph/model.js";
 import * as op from "../graph/ops/index.js";
 import { widen, type Stored } from "./storage-graph.js";
-import { type StorageType, type StoredShape } from "./storage.js";
+import type { StorageType, StoredShape } from "./storage.js";
 
 /** Sizes of a commit graph. */
 export interface CommitShape extends StoredShape {

@@ -1,6 +1,7 @@
 /** Writing safetensors: what traces, caches and tests leave behind (Node only). The format is read in safetensors.ts. */
 import { randomUUID } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { CheckpointError } from "../errors.js";
 import { systemCode } from "../files/system-error.js";
 import { quoted } from "./cursor.js";
@@ -32,12 +33,14 @@ export async function writeSafetensors(
 ): Promise<void> {
   const ordered = [...tensors].sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
   const header = encodeHeader(path, ordered, metadata);
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  // No part of the file's name, to which the system may allow no more letters.
+  const temporary = join(dirname(path), `.${randomUUID()}.part`);
   try {
     await writeAll(temporary, [header, ...ordered.map(([, { data }]) => bytesOf(data))]);
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // What could not be made may not be removable either; the first reason is the one that counts.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new CheckpointError(`${path}: cannot be written (${systemCode(error)})`, { cause: error });
   }
 }

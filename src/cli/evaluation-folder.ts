@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { OptionError } from "../errors.js";
 import type { EvaluationStore } from "../evaluation/cache-comparison.js";
 import { parseOutcome, type Outcome } from "../evaluation/outcomes.js";
-import { readText } from "../files/read-file.js";
-import { isMissing, systemCode } from "../files/system-error.js";
+import { readRegularText } from "../files/read-file.js";
+import { noSuchFile, systemCode } from "../files/system-error.js";
 import type { RgbImage } from "../metrics/image.js";
 import { readPicture } from "../metrics/pairs.js";
 import { makeFolder, writeImage, writeReport } from "./image-file.js";
@@ -69,9 +69,9 @@ export class EvaluationFolder implements EvaluationStore {
 
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
-    return await readText(file);
+    return await readRegularText(file);
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (noSuchFile(error)) return undefined;
     throw new OptionError(`${file}: cannot be read (${systemCode(error)})`);
   }
 }

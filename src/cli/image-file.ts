@@ -3,7 +3,7 @@ import { access, constants, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { OptionError } from "../errors.js";
 import { makeFolders } from "../files/make-folders.js";
-import { isMissing, systemCode } from "../files/system-error.js";
+import { noSuchFile, systemCode } from "../files/system-error.js";
 import { writeInOneStep } from "../files/write-file.js";
 import type { ImageSize } from "../generate/types.js";
 import type { RgbImage } from "../metrics/image.js";
@@ -74,7 +74,7 @@ export async function checkWritable(file: string): Promise<void> {
     throw cannotWrite(file, error);
   }
   const existing = await stat(file).catch((error: unknown) => {
-    if (!isMissing(error)) throw cannotWrite(file, error);
+    if (!noSuchFile(error)) throw cannotWrite(file, error);
   });
   if (existing?.isDirectory()) throw new OptionError(`${file}: cannot be written: it is a folder`);
 }
@@ -126,6 +126,9 @@ function cannotWrite(file: string, error: unknown): OptionError {
     ENOTDIR: `${folder} is not a folder`,
     EACCES: `${folder} is not yours to write to`,
     ENAMETOOLONG: "the name is too long",
+    EISDIR: "it is a folder",
+    ENOSPC: "the disk is full",
+    EFBIG: "it is larger than files may be here",
   };
   return new OptionError(`${file}: cannot be written: ${reasons[code] ?? code}`, { cause: error });
 }

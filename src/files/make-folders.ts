@@ -1,7 +1,7 @@
 /** Folders that may have to be made with those above them (Node only). */
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { isMissing } from "./system-error.js";
+import { noSuchFile } from "./system-error.js";
 
 /**
  * Makes a folder, if need be with those above it; rejects with the system's error where there is none afterwards. Node's own
@@ -12,7 +12,7 @@ export async function makeFolders(folder: string): Promise<void> {
   try {
     await mkdir(folder);
   } catch (error) {
-    if (!isMissing(error) || above === folder) return requireFolder(folder, error);
+    if (!noSuchFile(error) || above === folder) return requireFolder(folder, error);
     await makeFolders(above);
     await mkdir(folder).catch((again: unknown) => requireFolder(folder, again));
   }

@@ -1,4 +1,4 @@
-/** Files in folders that anybody may have made (Node only). */
+/** Regular files; pipes and devices, which may never end, are refused (Node only). */
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 
@@ -10,7 +10,7 @@ export interface OpenFile {
 
 /**
  * Opens a file; rejects with the system's error, or with one like it, whose `code` is "not a regular file", for a folder, a
- * pipe or a device. Those may never end; what a user names on the command line may be a pipe, and is not opened with this.
+ * pipe or a device. Where a pipe is welcome (`--prompts`, `--calibration`) files are opened otherwise.
  */
 export async function openRegularFile(path: string): Promise<OpenFile> {
   // Opened to read alone, a pipe waits for a writer, perhaps for ever. Windows has neither such pipes nor the flag.
@@ -36,6 +36,6 @@ export async function readRegularFile(path: string): Promise<Buffer> {
 }
 
 /** A file's text; rejects as {@link openRegularFile} does. */
-export async function readText(path: string): Promise<string> {
+export async function readRegularText(path: string): Promise<string> {
   return (await readRegularFile(path)).toString("utf8");
 }

@@ -6,6 +6,11 @@ export function systemCode(error: unknown): string {
 }
 
 /** Whether the system says that there is no such file. */
-export function isMissing(error: unknown): boolean {
+export function noSuchFile(error: unknown): boolean {
   return systemCode(error) === "ENOENT";
+}
+
+/** Whether it says that there is no such file, or that a file stands where the path has a folder. */
+export function noSuchPath(error: unknown): boolean {
+  return noSuchFile(error) || systemCode(error) === "ENOTDIR";
 }

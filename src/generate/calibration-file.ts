@@ -3,8 +3,8 @@ import { rm } from "node:fs/promises";
 import { z } from "zod";
 import type { AttentionStatistics } from "../budget/calibration.js";
 import { BudgetError } from "../errors.js";
-import { readText } from "../files/read-file.js";
-import { isMissing, systemCode } from "../files/system-error.js";
+import { readRegularText } from "../files/read-file.js";
+import { noSuchFile, systemCode } from "../files/system-error.js";
 import { writeInOneStep } from "../files/write-file.js";
 import type { CalibrationIdentity, CalibrationRecord } from "./calibrate.js";
 
@@ -46,9 +46,9 @@ export class CalibrationFile implements CalibrationRecord {
 
   private async read(): Promise<string | undefined> {
     try {
-      return await readText(this.path);
+      return await readRegularText(this.path);
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (noSuchFile(error)) return undefined;
       throw new BudgetError(`${this.path}: cannot be read (${systemCode(error)})`, { cause: error });
     }
   }

@@ -29,7 +29,7 @@ import type { CacheReport } from "./types.js";
 /** Images side by side, [batch, height, width, 3] levels, red first. */
 export type Images = Awaited<ReturnType<Vae["decode"]>>;
 
-/** One batch, however much of it is remembered. */
+/** A batch before it is planned what its cache keeps. */
 export interface UnplannedBatch {
   /** The encoder's features of every prompt, [text, textChannels]. */
   readonly texts: readonly Float32Array[];

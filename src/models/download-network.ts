@@ -1,9 +1,9 @@
 /** The networks of metrics, from their publishers' addresses into the folder of PyTorch's hub. */
 import { join } from "node:path";
 import { DownloadError } from "../errors.js";
+import { makeFolders } from "../files/make-folders.js";
 import { writingProblem, type Downloaded, type DownloadOptions } from "./download.js";
 import { hubError, refusal, type HubAccess } from "./hub-files.js";
-import { makeFolders } from "../files/make-folders.js";
 import { lookAt } from "./paths.js";
 import { NETWORKS, torchHubFolder, type NetworkName, type PublishedFile } from "./published-files.js";
 import { transfer, type RemoteFile } from "./transfer.js";

@@ -2,11 +2,11 @@
 import { link, rm, statfs, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { DownloadError } from "../errors.js";
+import { makeFolders } from "../files/make-folders.js";
 import { systemCode } from "../files/system-error.js";
 import { FLAN_T5_XL, FLAN_T5_XL_NAME, publishedModel, publishedNames, type HubFiles } from "./catalogue.js";
 import { repoFolder, REVISION } from "./hub-cache.js";
 import { contentAddress, hubAccess, listHubFiles, type HubFile } from "./hub-files.js";
-import { makeFolders } from "../files/make-folders.js";
 import { lookAt } from "./paths.js";
 import { partialPath, transfer, type TransferOptions } from "./transfer.js";
 

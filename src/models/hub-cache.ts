@@ -4,8 +4,8 @@
  */
 import { join } from "node:path";
 import { getHFHubCachePath, getRepoFolderName } from "@huggingface/hub";
-import { readText } from "../files/read-file.js";
-import { isMissing } from "../files/system-error.js";
+import { readRegularText } from "../files/read-file.js";
+import { noSuchFile } from "../files/system-error.js";
 import { withoutHome } from "./environment.js";
 import { unreadable } from "./paths.js";
 
@@ -32,10 +32,10 @@ function root(): string {
 export async function snapshotFolder(repo: string): Promise<string | undefined> {
   const branch = join(repoFolder(repo), "refs", REVISION);
   try {
-    const commit = (await readText(branch)).trim();
+    const commit = (await readRegularText(branch)).trim();
     return join(repoFolder(repo), "snapshots", commit);
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (noSuchFile(error)) return undefined;
     throw unreadable(branch, error);
   }
 }

@@ -1,7 +1,7 @@
 /** What lies at a path. */
 import { stat } from "node:fs/promises";
 import { ModelError } from "../errors.js";
-import { systemCode } from "../files/system-error.js";
+import { noSuchPath, systemCode } from "../files/system-error.js";
 
 /**
  * The kind and size of what lies at a path; undefined where there is nothing. Links are followed. What cannot be looked at,
@@ -12,7 +12,7 @@ export async function lookAt(path: string): Promise<{ readonly folder: boolean; 
     const found = await stat(path);
     return { folder: found.isDirectory(), size: found.size };
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return undefined;
+    if (noSuchPath(error)) return undefined;
     throw unreadable(path, error);
   }
 }

@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { ModelError } from "../errors.js";
-import { readText } from "../files/read-file.js";
+import { readRegularText } from "../files/read-file.js";
 import { systemCode } from "../files/system-error.js";
 import { checkTextEncoder, type JsonFolder, type TextEncoderFiles } from "./assemble.js";
 import { lookAt } from "./paths.js";
@@ -47,7 +47,7 @@ export function jsonFolder(folder: string): JsonFolder {
 
 async function readJson(file: string): Promise<unknown> {
   try {
-    return JSON.parse(await readText(file));
+    return JSON.parse(await readRegularText(file));
   } catch (error) {
     const reason = error instanceof SyntaxError ? "is not JSON" : `cannot be read (${systemCode(error)})`;
     throw new ModelError(`${file}: ${reason}`);

@@ -7,7 +7,7 @@ import { constants } from "node:fs";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { DownloadError } from "../errors.js";
-import { isMissing } from "../files/system-error.js";
+import { noSuchFile } from "../files/system-error.js";
 import { lookAt } from "./paths.js";
 import { hubError, isNetworkError, networkReason, refusal, type Checksum, type HubAccess } from "./hub-files.js";
 
@@ -67,7 +67,7 @@ export async function transfer(file: RemoteFile, path: string, options: Transfer
     await rename(partial, path);
   } catch (error) {
     // Another transfer of the same file was faster.
-    if (!isMissing(error) || !(await lookAt(path))) throw error;
+    if (!noSuchFile(error) || !(await lookAt(path))) throw error;
   }
 }
 

@@ -8,7 +8,7 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
-import { isMissing } from "../files/system-error.js";
+import { noSuchFile } from "../files/system-error.js";
 
 /** The header's bytes: a page, so that weights begin where files are mapped best. */
 export const HEADER_BYTES = 4096;
@@ -94,5 +94,5 @@ async function writeAll(path: string, parts: readonly Uint8Array[]): Promise<voi
 
 /** For the system's calls: what is not there is undefined. */
 export function ignoreMissing(error: unknown): undefined {
-  if (!isMissing(error)) throw error;
+  if (!noSuchFile(error)) throw error;
 }

@@ -7,10 +7,10 @@
 import { lstat, readdir, realpath, rm, utimes } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OptionError } from "../errors.js";
+import { makeFolders } from "../files/make-folders.js";
 import { systemCode } from "../files/system-error.js";
 import type { KeptWeights, WeightsStore } from "../graph/externals.js";
 import { userCache, variable } from "./environment.js";
-import { makeFolders } from "../files/make-folders.js";
 import { HEADER_BYTES, ignoreMissing, isWhole, weightsFileKind, weightsFileName, writeWhole } from "./weights-file.js";
 
 /** Names the folder; default: `scalekv` in `XDG_CACHE_HOME` or `~/.cache`. */

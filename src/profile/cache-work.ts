@@ -47,7 +47,7 @@ export function storedBytes({ rows, heads, dim, storage, merging }: Slot, tokens
 
 /**
  * Products that bring keys or values of `tokens` tokens into the basis in which int8 stores them, or out of it
- * (`cache/storage.ts`); other types need none.
+ * (`cache/storage-graph.ts`); other types need none.
  */
 export function basisOperations({ rows, heads, dim, storage }: Omit<Slot, "merging">, tokens: number): number {
   return storage === "int8" ? product(rows * heads * tokens, dim, dim) : 0;

@@ -39,8 +39,8 @@ export interface StageWork {
 
 /** Counts all stages, in the order they run. */
 export function countRun(run: CountedRun): StageWork[] {
-  const { t5, vae, texts, negative, maps } = run;
-  const read = negative === undefined ? texts : [...texts, negative];
+  const { t5, vae, texts, negative, guided, maps } = run;
+  const read = negative === undefined || !guided ? texts : [...texts, negative];
   const last = maps.at(-1)!;
   const side = run.infinity.patchify ? 2 : 1;
   const pixels = { height: side * last.height, width: side * last.width };

@@ -4,7 +4,7 @@ import { basename, dirname, join, sep } from "node:path";
 import { SamplingError } from "../errors.js";
 import { makeFolders } from "../files/make-folders.js";
 import { readRegularFile } from "../files/read-file.js";
-import { systemCode } from "../files/system-error.js";
+import { noSuchPath, systemCode } from "../files/system-error.js";
 import { isAbandoned, isPart, partName } from "./part-files.js";
 import type { Store, StoredFile } from "./store.js";
 
@@ -105,7 +105,7 @@ export class FolderStore implements Store {
       try {
         return await work();
       } catch (error) {
-        if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return undefined;
+        if (noSuchPath(error)) return undefined;
         throw error;
       }
     });

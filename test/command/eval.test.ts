@@ -70,7 +70,7 @@ describe("scalekv eval cache", () => {
       const kept = await evaluate();
       expect(kept).toMatchObject({
         code: 2,
-        stderr: `scalekv: ${join(out, "table.md")}: cannot be written: EISDIR\n`,
+        stderr: `scalekv: ${join(out, "table.md")}: cannot be written: it is a folder\n`,
       });
       expect(timeless(JSON.parse(kept.stdout) as Summary[])).toEqual(timeless(summaries));
 

@@ -84,7 +84,7 @@ describe("scalekv score", () => {
       );
       expect({ code, stderr }).toEqual({
         code: 2,
-        stderr: `scalekv: ${out}: cannot be written: EFBIG\n`,
+        stderr: `scalekv: ${out}: cannot be written: it is larger than files may be here\n`,
       });
       expect(JSON.parse(stdout)).toMatchObject({ count: COUNT, equal: 1 });
     }));

@@ -81,15 +81,18 @@ function ran(prefix: string, folder: string): (graphs: (name: string) => boolean
     }, 0);
 }
 
-describe.each<[string, PipelineOptions]>([
+describe.each<[string, PipelineOptions, DrawOptions?]>([
   ["the full cache", {}],
   ["the full cache in int8", { cache: { storage: "int8" } }],
   ["scalekv and weights in 8 bits", { weights: "q8", cache: { policy: "scalekv", budget: "60%" } }],
+  ["a negative prompt", {}, { negative: "snow" }],
+  ["one that nothing steers away from", {}, { negative: "snow", guidance: 1 }],
   ["scalekv in int8", { cache: { policy: "scalekv", budget: "60%", storage: "int8" } }],
   ["streaming-llm in int8", { cache: { policy: "streaming-llm", budget: "20%", storage: "int8" } }],
   ["adaptive", { cache: { policy: "adaptive", budget: "20%" } }],
   ["adaptive in int8", { cache: { policy: "adaptive", budget: "20%", storage: "int8" } }],
-])("with %s", (_, loading) => {
+])("with %s", (_, loading, options) => {
+  const drawing = { ...DRAWING, ...options };
   let found: ReturnType<typeof ran>;
   let work: StageWork[];
 
@@ -97,11 +100,11 @@ describe.each<[string, PipelineOptions]>([
     found = await inTemporaryFolder(async (folder) => {
       const prefix = join(folder, "graph-");
       const engine = await Engine.load("tiny", { ...loading, profile: prefix }, resolveModel);
-      await engine.draw([PROMPT], DRAWING);
+      await engine.draw([PROMPT], drawing);
       await engine.dispose();
       return ran(prefix, folder);
     });
-    work = countRun(await countedRun({ model: "tiny", prompts: [PROMPT], loading, drawing: DRAWING }));
+    work = countRun(await countedRun({ model: "tiny", prompts: [PROMPT], loading, drawing }));
   });
 
   const counted = (part: string): number =>

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { OptionError } from "../../errors.js";
-import { readText } from "../../files/read-file.js";
-import { systemCode } from "../../files/system-error.js";
+import { readRegularText } from "../../files/read-file.js";
+import { noSuchPath, systemCode } from "../../files/system-error.js";
 import { MAX_LEVEL } from "../../metrics/image.js";
 import { KINDS, RELATIONS, RGBA, type Art, type Drawing, type Raster } from "./art.js";
 import { parseJson } from "./json.js";
@@ -38,10 +38,9 @@ const SCHEMA = z.object({
  */
 export async function readArt(folder: string): Promise<Art | undefined> {
   const file = join(folder, RULES);
-  const text = await readText(file).catch((error: unknown) => {
-    const code = systemCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new OptionError(`${file}: cannot be read (${code})`, { cause: error });
+  const text = await readRegularText(file).catch((error: unknown) => {
+    if (noSuchPath(error)) return undefined;
+    throw new OptionError(`${file}: cannot be read (${systemCode(error)})`, { cause: error });
   });
   if (text === undefined) return undefined;
   const { drawings, layouts, colours } = parseJson(text, SCHEMA, file);

@@ -4,7 +4,7 @@ import type { Checkpoint } from "../../checkpoint/checkpoint.js";
 import type { StoredTensor } from "../../checkpoint/tensor.js";
 import type { WritableTensor } from "../../checkpoint/write-safetensors.js";
 import { ModelError, OptionError } from "../../errors.js";
-import { readText } from "../../files/read-file.js";
+import { readRegularText } from "../../files/read-file.js";
 import { systemCode } from "../../files/system-error.js";
 import { PIXEL_CLASSES } from "../../models/infinity/schedule.js";
 
@@ -65,7 +65,7 @@ export type SelectionCase = z.infer<typeof selection>;
 export async function readCase(path: string): Promise<z.infer<typeof caseSchema>> {
   let json: unknown;
   try {
-    json = JSON.parse(await readText(path));
+    json = JSON.parse(await readRegularText(path));
   } catch (error) {
     throw new OptionError(
       `${path}: ${error instanceof SyntaxError ? "is not JSON" : `cannot be read (${systemCode(error)})`}`,
